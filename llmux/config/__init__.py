@@ -1,0 +1,1 @@
+"""What the owner wrote, checked once and frozen."""

@@ -1,0 +1,1 @@
+"""Why a backend lets us in."""

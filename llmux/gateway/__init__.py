@@ -1,0 +1,1 @@
+"""One exchange: choose, try, fail over."""

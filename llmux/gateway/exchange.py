@@ -1,0 +1,11 @@
+"""One request's tries as a machine: it is told what failed, and says what is next. Pure: no socket, no clock, no sleep."""
+
+from llmux.ir.value import Value
+
+
+class Try(Value):
+    """Ask `backend` after `after` seconds. `without` names the fields that it has just refused."""
+
+    backend: str
+    after: float = 0.0
+    without: tuple[str, ...] = ()

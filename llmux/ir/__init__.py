@@ -1,0 +1,1 @@
+"""The neutral words: requests, answers, events. Pure values; the bottom of the house, and no dialect is known here."""

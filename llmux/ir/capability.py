@@ -1,0 +1,56 @@
+"""What a model can do, what a request needs, and what a backend's model accepts. Pure values."""
+
+import enum
+from typing import Literal
+
+from llmux.ir.value import Value
+
+
+class Capability(enum.Enum):
+    """Something that not every model can do. The value is the word used in configuration and in reasons."""
+
+    VISION = "vision"
+    THINKING = "thinking"
+    TOOLS = "tools"
+
+
+class Profile(Value, kw_only=True):
+    """What one model accepts on the wire, beyond what its dialect says. Rows of `config/profiles.toml`.
+
+    Every field has the value that is right for an unknown model of an OpenAI-compatible server.
+    """
+
+    context: int | None = None  # tokens
+    max_output: int | None = None  # tokens; a larger wish is cut to it
+    default_output: int = 32_000  # tokens to ask for when the dialect must name some and the client did not
+    vision: bool = False
+    thinking: bool = False
+    tools: bool = True
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    sampling: Literal["all", "one", "none"] = "all"  # "one": temperature or top_p, not both
+    max_temperature: float = 2.0
+    max_stop: int = 4  # stop sequences taken; 0: none
+    reasoning: Literal["none", "budget", "adaptive", "either", "effort"] = "none"  # how it is asked to reason
+    efforts: tuple[str, ...] = ("low", "medium", "high")
+    min_budget: int = 1024
+    reasoning_replay: Literal["never", "tool_turns", "always"] = "never"  # reasoning text of earlier turns
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    developer_role: bool = False
+    mid_system: bool = True  # system messages between others
+    prefill: bool = True  # the last message may be the assistant's
+    pdf: bool = False
+    strict_tools: bool = True
+    json_schema: bool = True
+    custom_tools: bool = False
+    parallel_tools: bool = True  # takes the field that switches parallel calls off
+    stream_usage: bool = True  # takes stream_options.include_usage
+    null_content: bool = True  # takes content: null beside tool calls
+
+
+class Target(Value):
+    """The backend model that a request is encoded for. `maker` is whose reasoning states it takes back."""
+
+    model: str
+    profile: Profile = Profile()
+    maker: str = ""

@@ -1,0 +1,1 @@
+"""Who should answer. Pure: it reads no clock and no store."""

@@ -1,0 +1,1 @@
+"""The HTTP face: it is handed a responder, and knows no more."""

@@ -1,0 +1,88 @@
+"""The facts that the house tells while it works, and the Listener that hears them. A fact holds no prompt and no key."""
+
+from collections.abc import Callable
+
+from llmux.ir.usage import Usage
+from llmux.ir.value import Value
+
+
+class Fact(Value):
+    """Something that happened."""
+
+
+class AttemptFailed(Fact):
+    """One try at one backend failed. `error` is the class's name, `after_s` seconds since the try began."""
+
+    request_id: str
+    backend: str
+    error: str
+    message: str
+    after_s: float
+    cooldown_s: float = 0.0
+
+
+class CooldownStarted(Fact):
+    """A backend rests for `seconds`."""
+
+    backend: str
+    cause: str
+    seconds: float
+
+
+class FieldLearnt(Fact):
+    """A backend refuses a field of requests; it is left out from now on."""
+
+    backend: str
+    field: str
+
+
+class RequestFinished(Fact, kw_only=True):
+    """One inbound request is over; what the log line says. Times are in seconds."""
+
+    request_id: str
+    client: str
+    dialect: str
+    path: str
+    model: str
+    backend: str
+    attempts: int
+    status: int
+    stream: bool
+    usage: Usage | None
+    first_event_s: float | None
+    duration_s: float
+    error: str = ""
+    remote: str = ""
+
+
+class ConfigReloaded(Fact):
+    """The configuration file changed. `error` is empty when the new one is in force."""
+
+    path: str
+    error: str = ""
+
+
+class StoreFault(Fact):
+    """The store failed; llmux goes on with what this process knows."""
+
+    message: str
+
+
+class Notice(Fact):
+    """Something an operator should read: a start, a stop, an odd thing. `level`: info | warning | error | debug."""
+
+    level: str
+    message: str
+
+
+Listener = Callable[[Fact], None]
+
+
+def tell(*listeners: Listener) -> Listener:
+    """One voice for many ears."""
+
+    def voice(fact: Fact) -> None:
+        for listener in listeners:
+            listener(fact)
+
+    return voice

@@ -1,0 +1,1 @@
+"""How a backend is reached: all outbound I/O."""

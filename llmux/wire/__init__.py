@@ -1,0 +1,1 @@
+"""Bytes <-> frames: the framing below a dialect. Pure and incremental."""

@@ -1,0 +1,99 @@
+"""Server-sent events: bytes -> frames. Pure, incremental, blind to what the data says.
+
+Where the network cuts does not matter: the same bytes give the same frames. LF, CRLF and CR end a line, nothing else
+does (U+2028 and friends occur raw inside JSON). A frame that the end of the stream leaves open is given by `close`.
+
+Reference: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+from llmux.errors import BackendGarbled
+
+# (event name or b"", data). Frames without data are not given; comments are dropped.
+Frame = tuple[bytes, bytes]
+
+DONE = b"[DONE]"
+BOM = b"\xef\xbb\xbf"
+# An image or a signature can be megabytes in one line; nobody well-behaved comes near this.
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+
+
+class SseFramer:
+    """Cuts a byte stream into frames."""
+
+    __slots__ = ("_first", "_held", "_pending", "_returns", "_size")
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []  # joined only when a line end arrives: a long line costs no copies
+        self._size = 0
+        self._first = True
+        self._returns = False  # the stream has used a CR
+        self._held = False  # ... and its last byte was one: is it half of a CRLF?
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """The frames that `data` completes.
+
+        Raises:
+            BackendGarbled: a frame is larger than MAX_FRAME_BYTES.
+        """
+        if self._first:
+            data = self._skip_bom(data)
+        if self._returns or b"\r" in data:
+            data = self._normalise(data)
+        if b"\n" not in data:
+            self._hold(data)
+            return []
+        if self._pending:
+            data = b"".join((*self._pending, data))
+            self._pending.clear()
+        blocks = data.split(b"\n\n")
+        self._size = 0
+        self._hold(blocks.pop())
+        return [frame for block in blocks if (frame := parse(block))[1]]
+
+    def close(self) -> list[Frame]:
+        """The frame that the end of the stream leaves without its blank line, if it has data."""
+        frame = parse(b"".join(self._pending))
+        self._pending.clear()
+        return [frame] if frame[1] else []
+
+    def _hold(self, data: bytes) -> None:
+        if not data:
+            return
+        self._size += len(data)
+        if self._size > MAX_FRAME_BYTES:
+            raise BackendGarbled("The backend sent an event that is too large.")
+        self._pending.append(data)
+
+    def _skip_bom(self, data: bytes) -> bytes:
+        data = b"".join((*self._pending, data))
+        self._pending.clear()
+        self._size = 0
+        if len(data) < len(BOM) and BOM.startswith(data):
+            self._hold(data)
+            return b""
+        self._first = False
+        return data.removeprefix(BOM)
+
+    def _normalise(self, data: bytes) -> bytes:
+        self._returns = True
+        if self._held:
+            data = b"\r" + data
+        self._held = data.endswith(b"\r")
+        if self._held:
+            data = data[:-1]
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def parse(block: bytes) -> Frame:
+    """One frame from the lines of `block`: its last event name, and its data lines joined."""
+    if block.startswith(b"data: ") and b"\n" not in block:  # nearly every frame of OpenAI's
+        return b"", block[6:]
+    event, data = b"", list[bytes]()
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b":")
+        value = value[1:] if value[:1] == b" " else value
+        if name == b"data":
+            data.append(value)
+        elif name == b"event":
+            event = value
+    return event, b"\n".join(data)
