@@ -1,4 +1,4 @@
-"""The facts that the house tells while it works, and the Listener that hears them. A fact holds no prompt and no key."""
+"""The facts that the house tells while it works, and the Listener that hears them. No fact holds a prompt or a key."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""A built-in model that answers deterministically and fails on request, so that everything can be tried without a key."""
+"""A built-in model that answers deterministically and fails on request: everything can be tried without a key."""

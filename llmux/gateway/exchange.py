@@ -1,4 +1,4 @@
-"""One request's tries as a machine: it is told what failed, and says what is next. Pure: no socket, no clock, no sleep."""
+"""One request's tries as a machine: told what failed, it says what is next. Pure: no socket, no clock, no sleep."""
 
 from llmux.ir.value import Value
 

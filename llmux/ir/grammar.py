@@ -1,4 +1,4 @@
-"""The legal order of events, as tables. Used by tests on every decoder and by a debug listener; never on the hot path."""
+"""The legal order of events, as tables. For tests of every decoder and a debug listener; never on the hot path."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

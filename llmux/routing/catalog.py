@@ -1,4 +1,4 @@
-"""Configuration -> the backends that can be asked, checked once, then frozen. Pure: a value and the function that builds it.
+"""Configuration -> the backends that can be asked, checked once, then frozen. Pure: values and their builder.
 
 A model's name leads to backends here and nowhere else: `provider:model`, a role, or any name that a backend takes.
 """
