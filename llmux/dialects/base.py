@@ -92,6 +92,7 @@ class Dialect(Value, kw_only=True):
     path: str  # where a backend of this dialect is asked, below its base URL
     inbound: tuple[str, ...]  # where our clients of this dialect knock
     content_type: str  # of a stream
+    headers: Mapping[str, str] = {}  # sent with every request to a backend
     forwarded: tuple[str, ...] = ()  # the client's headers that a backend of the same dialect gets
     session_headers: tuple[str, ...] = ()  # the client's headers that name its conversation
     decode_request: Callable[[bytes], Request]
