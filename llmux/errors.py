@@ -27,6 +27,7 @@ class GatewayError(Exception):
         param: the field of the request that is at fault, as a path ("messages.3.content").
         code: the backend's own word for the failure, when it gave one.
         upstream_status: the HTTP status that the backend answered with.
+        backend, attempts: who failed last, and how often anyone was asked; the gateway fills them in.
     """
 
     kind: ClassVar[str] = "internal"
@@ -48,6 +49,8 @@ class GatewayError(Exception):
         self.param = param
         self.code = code
         self.upstream_status = upstream_status
+        self.backend = ""
+        self.attempts = 0
 
     def _content(self) -> tuple[object, ...]:
         return (type(self), self.message, self.retry_after, self.param, self.code, self.upstream_status)
@@ -181,6 +184,10 @@ class RateLimited(GatewayError):
     """Too many requests: the backend's limit, or every backend's."""
 
     kind, status, retry = "rate_limit", 429, Retry.ELSEWHERE
+
+
+class OurLimit(RateLimited):
+    """A limit that the owner of llmux has set: a window, a pace. No backend was asked."""
 
 
 class QuotaUsedUp(GatewayError):

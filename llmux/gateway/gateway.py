@@ -1,0 +1,156 @@
+"""The responder at the centre: choose, try, fail over, relay events, settle up.
+
+It decides nothing itself: the planner chooses, the exchange says what is next, the ledger keeps the accounts.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from llmux.clock import Clock
+from llmux.errors import BackendUnreachable, GatewayError, OurLimit
+from llmux.gateway.attempt import Attempt, Route, attempt
+from llmux.gateway.exchange import Exchange, Try
+from llmux.gateway.ledger import Ledger
+from llmux.gateway.limits import Keeper
+from llmux.gateway.outbound import Recipient
+from llmux.gateway.planner import Plan, Planner
+from llmux.ir.capability import Profile
+from llmux.ir.events import Batch, Event, Opened, StreamError
+from llmux.ir.request import Request
+from llmux.ir.value import Value
+from llmux.responder import Context
+from llmux.routing import selector
+from llmux.routing.catalog import Backend, backend_model
+from llmux.telemetry import AttemptFailed, Listener
+
+
+class Settings(Value):
+    """The owner's numbers. Times are in seconds."""
+
+    max_retries: int = 2
+    deadline: float = 600.0
+
+
+class Parts(Value):
+    """What a gateway is made of. `chance` gives a number in [0, 1); `profiles` knows a backend's model by its name."""
+
+    planner: Planner
+    routes: Mapping[str, Route]  # by provider
+    profiles: Callable[[Backend, str], Profile]
+    ledger: Ledger
+    limits: Keeper
+    clock: Clock
+    tell: Listener
+    chance: Callable[[], float]
+
+
+class _Won(Value):
+    """The attempt that will answer."""
+
+    backend: Backend
+    attempt: Attempt
+    attempts: int
+    began: float  # monotonic seconds
+
+
+class Gateway:
+    """Answers a request from the first backend that can."""
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._parts = parts
+        self._settings = settings
+
+    async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+        """See `responder.Responder`."""
+        await self._parts.ledger.reserve_client(context.client)
+        plan = await self._parts.planner.plan(request, context.client)
+        if not plan.choice.plan:
+            raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
+        won = await self._win(request, context, plan)
+        answer = won.attempt.answer
+        batch: Batch = (self._opened(request, plan, won), *won.attempt.held)
+        try:
+            yield batch
+            async for batch in answer.batches():
+                yield batch
+            self._settle(request, context, won, batch[-1])
+        finally:
+            self._parts.limits.leave(won.backend)
+            await answer.close()
+
+    async def _win(self, request: Request, context: Context, plan: Plan) -> _Won:
+        """Try until somebody answers. Raises what the client should hear when nobody does."""
+        clock = self._parts.clock
+        exchange = Exchange(
+            plan.choice.plan,
+            max_retries=self._settings.max_retries,
+            contexts={name: backend.profile.context for name, backend in plan.pool.items()},
+            deadline=clock.monotonic() + self._settings.deadline,
+        )
+        step, attempts = exchange.start(), 1
+        while True:
+            backend, began = plan.pool[step.backend], clock.monotonic()
+            try:
+                return _Won(backend, await self._try(request, context, backend, step), attempts, began)
+            except GatewayError as error:
+                error.backend, error.attempts = backend.name, attempts
+                self._failed(request, context, backend, error, began)
+                step = exchange.failed(error, clock.monotonic(), self._parts.chance())
+            if step.after:
+                await clock.sleep(step.after)
+            attempts += 1
+
+    async def _try(self, request: Request, context: Context, backend: Backend, step: Try) -> Attempt:
+        parts = self._parts
+        await parts.limits.enter(backend, backend.request_timeout)
+        try:
+            reservation = await parts.ledger.reserve(backend)
+            try:
+                tried = await attempt(
+                    request, context, self._recipient(request, backend, step), parts.routes[backend.provider], parts.clock
+                )
+            except BackendUnreachable:
+                reservation.give_back()  # it cannot have seen the request
+                raise
+        except BaseException:
+            parts.limits.leave(backend)
+            raise
+        for field in step.without:
+            parts.ledger.learn(backend, field)
+        return tried
+
+    def _recipient(self, request: Request, backend: Backend, step: Try) -> Recipient:
+        route = self._parts.routes[backend.provider]
+        without = self._parts.ledger.left_out(backend)
+        return Recipient(
+            backend,
+            route.dialect,
+            self._parts.profiles(backend, backend_model(backend, request.model)),
+            route.maker,
+            without.union(step.without) if step.without else without,
+        )
+
+    def _opened(self, request: Request, plan: Plan, won: _Won) -> Opened:
+        return Opened(
+            won.backend.name,
+            backend_model(won.backend, request.model),
+            won.attempts,
+            (*plan.choice.warnings, *won.attempt.outgoing.warnings),
+            won.attempt.headers,
+        )
+
+    def _settle(self, request: Request, context: Context, won: _Won, last: Event) -> None:
+        if isinstance(last, StreamError):
+            self._failed(request, context, won.backend, last.error, won.began)
+        else:
+            self._parts.ledger.succeeded(won.backend, request.model)
+
+    def _failed(  # noqa: PLR0913  # who asked what of whom, when, and what became of it
+        self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float
+    ) -> None:
+        if isinstance(error, OurLimit):
+            return  # the backend was not even asked
+        rest = self._parts.ledger.failed(backend, request.model, error)
+        after = self._parts.clock.monotonic() - began
+        self._parts.tell(
+            AttemptFailed(context.request_id, backend.name, type(error).__name__, error.message, after, rest)
+        )

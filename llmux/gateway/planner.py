@@ -1,0 +1,58 @@
+"""Which backends could answer a request, in which order, and why not the others. It asks nobody.
+
+The gateway follows its plan; `llmux explain` prints it.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from llmux.clock import Clock
+from llmux.gateway.ledger import Ledger
+from llmux.ir.request import Request
+from llmux.ir.value import Value
+from llmux.responder import Client
+from llmux.routing import requirements, selector, tokens
+from llmux.routing.catalog import Backend, Catalog, candidates
+from llmux.routing.requirements import Needs
+from llmux.routing.selector import Choice, Policy
+
+
+class Plan(Value):
+    """What was decided, on which grounds. `tokens` were counted only where they decide."""
+
+    needs: Needs
+    pool: Mapping[str, Backend]
+    choice: Choice
+    tokens: int | None
+
+
+class Planner:
+    """Chooses among the backends of one catalog."""
+
+    def __init__(self, catalog: Catalog, ledger: Ledger, clock: Clock, thinking: Literal["prefer", "require"]) -> None:
+        self._catalog = catalog
+        self._ledger = ledger
+        self._clock = clock
+        self._thinking: Literal["prefer", "require"] = thinking
+
+    async def plan(self, request: Request, client: Client) -> Plan:
+        """Decide. A plan may be empty: its choice then says why."""
+        needs = requirements.read(request)
+        pool = candidates(self._catalog, request.model)
+        counted = await self.count(request) if selector.needs_count(needs, pool) else None
+        choice = selector.choose(
+            needs,
+            pool,
+            client.models,
+            self._ledger.conditions(pool, request.model),
+            Policy(self._clock.now(), self._thinking, counted),
+        )
+        return Plan(needs, {backend.name: backend for backend in pool}, choice, counted)
+
+    async def count(self, request: Request) -> int:
+        """An estimate of the request's tokens, made in slices: no request holds the event loop for long."""
+        total = tokens.media_tokens(request)
+        for piece in tokens.request_text(request):
+            total += tokens.estimate(piece)
+            await self._clock.sleep(0)
+        return total
