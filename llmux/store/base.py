@@ -1,4 +1,4 @@
-"""The contract of a store: what must be remembered between requests, behind four atomic verbs. No rule lives here."""
+"""The contract of a store: what must be remembered between requests, behind a few atomic verbs. No rule lives here."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -8,26 +8,36 @@ class StoreError(Exception):
     """The store cannot be used now. Callers go on with what they know; a request never fails for this."""
 
 
+class StoreNotOpenedError(ValueError):
+    """The place cannot be opened, or its URL names none: the start stops. The message says what to do."""
+
+
 class Store(Protocol):
     """Counters and small notes, shared by every process that opens the same place. Each verb is atomic.
 
-    Times are Unix seconds. Anything past its `expires` is as if it had never been. Every verb raises StoreError.
+    Times are Unix seconds. Anything past its `expires` is as if it had never been. Counters and notes are two sets of
+    keys. Every verb raises StoreError, and does so within a patience of its own: nobody waits for a slow place. A verb
+    that gave up may still have been done, or be done a little later.
     """
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        """Add to counters (absent ones are 0), all at once; each lives until `expires[key]`. Their new values."""
+        """Add to counters (absent ones are 0), all at once; each lives until `expires[key]`. Their new values.
+
+        `expires` is set when a counter is created and kept while it lives, so that a window can start at its first
+        request. What was acknowledged outlives a kill -9 of the process, where the place outlives a process at all.
+        """
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         """The counters that exist among `keys`."""
 
     async def put(self, key: str, value: bytes, expires: float) -> None:
-        """Keep a note, in place of what `key` held."""
+        """Keep a note until `expires`, in place of what `key` held."""
 
     async def notes(self, prefix: str) -> Mapping[str, bytes]:
-        """Every note whose key begins with `prefix`."""
+        """Every note whose key begins with `prefix`, in the order of their keys."""
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Forget counters and notes."""
 
     async def close(self) -> None:
-        """Let go of the place."""
+        """Let go of the place. Harmless when done already; every other verb then raises StoreError."""

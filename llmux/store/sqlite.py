@@ -1,0 +1,184 @@
+"""A store in one SQLite file: it survives a restart and is shared by every process of this machine that opens it.
+
+One thread owns the connection; the event loop waits for it, and never for long (`PATIENCE`). It holds no rule.
+
+Reference: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pragma_synchronous
+"""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from llmux.clock import Clock
+from llmux.store.base import StoreError, StoreNotOpenedError
+
+Result = TypeVar("Result")
+
+# Seconds that a verb may take before it is a StoreError. A verb takes well under a millisecond; a disk that needs more
+# than this is worth less to a request than what the process knows by itself.
+PATIENCE = 0.25
+
+# Seconds that opening may wait for other processes, which may all be opening a new file at this moment.
+OPEN_PATIENCE = 5.0
+
+# Seconds between two looks for what has expired.
+SWEEP_EVERY = 600.0
+
+SCHEMA = 1  # kept in the file as `user_version`
+
+# With a WAL, NORMAL makes a commit a plain write, without an fsync: the system has it, so a kill -9 loses nothing. It
+# syncs when the log is folded into the file, so a power cut may lose the last commits but never breaks the file; OFF
+# would risk that, to save an fsync that only this store's own thread waits for.
+PREPARE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+
+TABLES = (
+    "CREATE TABLE counter (key TEXT PRIMARY KEY, value REAL NOT NULL, expires REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE note (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {SCHEMA}",
+)
+
+# The names on the right are the row's before the update. No RETURNING: SQLite has it only since 3.35.
+ADD = """
+INSERT INTO counter (key, value, expires) VALUES (:key, :delta, :expires)
+ON CONFLICT (key) DO UPDATE SET
+  value = CASE WHEN expires > :now THEN value + :delta ELSE :delta END,
+  expires = CASE WHEN expires > :now THEN expires ELSE :expires END
+"""
+READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
+PUT = "INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)"
+# The last code point ends the range of what begins with the prefix: no key of ours holds it.
+NOTES = "SELECT key, value FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
+REMOVE = ("DELETE FROM counter WHERE key = ?", "DELETE FROM note WHERE key = ?")
+SWEEP = ("DELETE FROM counter WHERE expires <= ?", "DELETE FROM note WHERE expires <= ?")
+
+
+class SqliteStore:
+    """The verbs as transactions on one file.
+
+    Raises:
+        StoreNotOpenedError: the file cannot be made, read or written, or is not ours.
+    """
+
+    def __init__(self, path: Path, clock: Clock, patience: float = PATIENCE) -> None:
+        self._clock, self._patience = clock, patience
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._sweep_at = 0.0
+        try:
+            self._connection = self._thread.submit(_open, path, patience).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
+        now = self._clock.now()
+
+        def work(db: sqlite3.Connection) -> Mapping[str, float]:
+            with _writing(db):
+                for key, delta in deltas.items():
+                    db.execute(ADD, {"key": key, "delta": delta, "expires": expires[key], "now": now})
+                return _read(db, deltas, now)
+
+        return await self._do(work)
+
+    async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
+        now = self._clock.now()
+        return await self._do(lambda db: _read(db, keys, now))
+
+    async def put(self, key: str, value: bytes, expires: float) -> None:
+        await self._do(lambda db: db.execute(PUT, (key, value, expires)).close())
+
+    async def notes(self, prefix: str) -> Mapping[str, bytes]:
+        now = self._clock.now()
+        return await self._do(lambda db: dict(db.execute(NOTES, (prefix, now)).fetchall()))
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        await self._do(lambda db: _each(db, REMOVE, [(key,) for key in keys]))
+
+    async def close(self) -> None:
+        with suppress(StoreError):
+            await self._do(sqlite3.Connection.close)
+        self._thread.shutdown(wait=False)
+
+    async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run `work` in the connection's thread. One that has not begun when patience ends never begins."""
+        try:
+            async with asyncio.timeout(self._patience):
+                result = await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+        except TimeoutError:
+            raise StoreError(f"the store took longer than {self._patience} s") from None
+        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: the thread has ended with `close`
+            raise StoreError(f"the store failed: {error}") from error
+        self._sweep()
+        return result
+
+    def _sweep(self) -> None:
+        """Now and then, delete what has expired: in the thread, for nobody to wait. Failing is harmless."""
+        now = self._clock.now()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY
+            self._thread.submit(_each, self._connection, SWEEP, [(now,)])
+
+
+@contextmanager
+def _writing(db: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that has the write lock from its start: one that reads first could not get it any more."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:  # SQLite itself has rolled back after some failures
+            db.execute("ROLLBACK")
+
+
+def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
+    with _writing(db):
+        for statement in statements:
+            db.executemany(statement, rows)
+
+
+def _read(db: sqlite3.Connection, keys: Iterable[str], now: float) -> Mapping[str, float]:
+    rows = ((key, db.execute(READ, (key, now)).fetchone()) for key in keys)
+    return {key: row[0] for key, row in rows if row is not None}
+
+
+def _open(path: Path, patience: float) -> sqlite3.Connection:
+    """Open the file, ready for use; made for its owner's eyes alone when it is new."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's companion files take the mode of this one
+        db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise _not_opened(path, error) from error
+    try:
+        _prepare(db)
+        db.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+    except (sqlite3.Error, ValueError) as error:
+        db.close()
+        raise _not_opened(path, error) from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    """Make the tables, unless they are there. Raises ValueError for the file of another version."""
+    for pragma in PREPARE:
+        db.execute(pragma)
+    with _writing(db):  # a file that can only be read fails here, at the start, rather than at the first request
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in TABLES:
+                db.execute(statement)
+        elif version != SCHEMA:
+            raise ValueError(f"it has version {version}, and this llmux knows version {SCHEMA}")
+
+
+def _not_opened(path: Path, error: Exception) -> StoreNotOpenedError:
+    return StoreNotOpenedError(
+        f"the store {path} cannot be opened: {error}. Make the file writable for this user, move it away "
+        'to begin with a new one, or name another place: [store] url = "sqlite:/path/to/file" or "memory:"'
+    )

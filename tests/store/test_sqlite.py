@@ -1,0 +1,186 @@
+"""The store in a file: restarts, other processes, and every way in which a file can fail."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from llmux.clock import SystemClock
+from llmux.store.base import StoreError, StoreNotOpenedError
+from llmux.store.sqlite import SqliteStore
+
+CLOCK = SystemClock()
+LATER = 4e9  # Unix seconds, in the year 2096
+LONG = 60  # s; for what must not fail on a busy machine
+
+# Adds to one counter, and prints each new value once it is acknowledged.
+ADDER = f"""
+import asyncio, sys
+from pathlib import Path
+from llmux.clock import SystemClock
+from llmux.store.sqlite import SqliteStore
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]), SystemClock(), {LONG})
+    for _ in range(int(sys.argv[2])):
+        print((await store.add({{"n": 1}}, {{"n": {LATER}}}))["n"], flush=True)
+
+asyncio.run(main())
+"""
+
+
+def adder(file: Path, times: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", ADDER, str(file), str(times)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "llmux.db"
+
+
+async def test_a_restart_forgets_nothing(file: Path) -> None:
+    first = SqliteStore(file, CLOCK, LONG)
+    await first.add({"n": 2}, {"n": LATER})
+    await first.put("k", b"v", LATER)
+    await first.close()
+    second = SqliteStore(file, CLOCK, LONG)
+    assert await second.add({"n": 1}, {"n": LATER}) == {"n": 3}
+    assert await second.notes("") == {"k": b"v"}
+    await second.close()
+
+
+async def test_two_processes_count_together(file: Path) -> None:
+    both = [adder(file, 200), adder(file, 200)]
+    seen = [float(line) for process in both for line in process.communicate(timeout=LONG)[0].split()]
+    assert sorted(seen) == list(range(1, 401))  # each value was given to one of them, once
+
+
+async def test_a_killed_process_loses_nothing_that_was_acknowledged(file: Path) -> None:
+    doomed, other = adder(file, 10**9), adder(file, 200)
+    assert doomed.stdout is not None
+    seen = [float(doomed.stdout.readline()) for _ in range(100)]
+    doomed.send_signal(signal.SIGKILL)
+    seen += [float(line) for line in doomed.communicate(timeout=LONG)[0].splitlines(keepends=True) if line[-1] == "\n"]
+    seen += [float(line) for line in other.communicate(timeout=LONG)[0].split()]
+    store = SqliteStore(file, CLOCK, LONG)
+    total = (await store.counters(["n"]))["n"]
+    await store.close()
+    assert len(set(seen)) == len(seen)
+    assert total - len(seen) in {0, 1}  # the last one may have been counted without its print
+    with sqlite3.connect(file) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    db.close()
+
+
+async def test_expired_rows_leave_the_file(file: Path) -> None:
+    store = SqliteStore(file, CLOCK, LONG)
+    store._sweep_at = LATER  # not yet
+    await store.add({"n": 1}, {"n": 1.0})
+    await store.put("k", b"", 1.0)
+    store._sweep_at = 0.0
+    await store.counters([])
+    await store.close()  # behind the sweep, in the same thread
+    with sqlite3.connect(file) as db:
+        assert db.execute("SELECT count(*) FROM counter").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM note").fetchone() == (0,)
+    db.close()
+
+
+# --- a file that fails while it is in use ---
+
+
+async def test_a_locked_file_is_an_error_and_then_none(file: Path) -> None:
+    store = SqliteStore(file, CLOCK, patience=0.02)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError):
+        await store.add({"n": 1}, {"n": LATER})
+    other.execute("ROLLBACK")
+    other.close()
+    store._patience = LONG
+    await store.put("k", b"", LATER)
+    await store.close()
+
+
+async def test_a_slow_disk_is_not_waited_for(file: Path) -> None:
+    store = SqliteStore(file, CLOCK, patience=0.01)
+    disk = threading.Event()
+    store._thread.submit(disk.wait)
+    with pytest.raises(StoreError, match="longer than"):
+        await store.add({"n": 1}, {"n": LATER})
+    disk.set()
+    store._patience = LONG
+    assert await store.counters(["n"]) == {}  # what was given up before it began was never done
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "pragma",
+    ["query_only = ON", "max_page_count = 1"],
+    ids=["read-only", "full"],
+)
+async def test_a_file_that_takes_no_more_is_an_error(pragma: str, file: Path) -> None:
+    store = SqliteStore(file, CLOCK, LONG)
+    await asyncio.wrap_future(store._thread.submit(store._connection.execute, f"PRAGMA {pragma}"))
+    with pytest.raises(StoreError):
+        await store.put("k", bytes(100_000), LATER)
+    with pytest.raises(StoreError):
+        await store.add({"n" * 100_000: 1}, {"n" * 100_000: LATER})
+    assert await store.counters(["n"]) == {}  # it still reads
+    await store.close()
+
+
+async def test_a_broken_file_is_an_error(file: Path) -> None:
+    store = SqliteStore(file, CLOCK, LONG)
+    await store.put("k", b"v", LATER)
+    await store.close()
+    size = file.stat().st_size
+    store = SqliteStore(file, CLOCK, LONG)
+    with file.open("r+b") as raw:
+        raw.seek(4096)  # behind the page that says what the file is
+        raw.write(b"\xa5" * (size - 4096))
+    with pytest.raises(StoreError):
+        await store.notes("")
+    with pytest.raises(StoreError):
+        await store.add({"n": 1}, {"n": LATER})
+    await store.close()
+
+
+# --- a file that cannot be opened: the start stops ---
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(StoreNotOpenedError, match="name another place"):
+        SqliteStore(tmp_path, CLOCK)
+
+
+def test_a_file_where_a_directory_should_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreNotOpenedError, match="cannot be opened"):
+        SqliteStore(tmp_path / "file" / "llmux.db", CLOCK)
+
+
+def test_something_else(file: Path) -> None:
+    file.write_text("Dear diary, ..." * 500)
+    with pytest.raises(StoreNotOpenedError, match="not a database"):
+        SqliteStore(file, CLOCK)
+
+
+def test_the_file_of_a_later_llmux(file: Path) -> None:
+    with sqlite3.connect(file) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreNotOpenedError, match="version 99"):
+        SqliteStore(file, CLOCK)
+
+
+def test_the_file_is_its_owners_alone(file: Path) -> None:
+    store = SqliteStore(file, CLOCK)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
+    asyncio.run(store.close())
+    assert modes == dict.fromkeys(["llmux.db", "llmux.db-wal", "llmux.db-shm"], 0o600)
