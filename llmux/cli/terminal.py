@@ -1,0 +1,59 @@
+"""How commands speak: plain text when piped, colour and boxes on a terminal only. It decides nothing."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import ClassVar
+
+import click
+
+
+class Failure(click.ClickException):
+    """A command could not do what it was asked; the message is a sentence that says what to do. Exit code 1."""
+
+    def show(self, file: object = None) -> None:
+        """One plain sentence on stderr, with no trace."""
+        click.echo(f"llmux: {self.message}", err=True)
+
+
+class Misconfigured(Failure):
+    """The configuration, or the use of a command, is wrong. Exit code 2."""
+
+    exit_code: ClassVar[int] = 2
+
+
+def on_terminal() -> bool:
+    """Whether a person reads stdout as it comes, and wants colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, **style: str | bool) -> str:
+    """`text` in click's styles (`bold=True`, `fg="green"`) on a terminal, as it is elsewhere."""
+    return click.style(text, **style) if on_terminal() else text  # type: ignore[arg-type]  # checked by click
+
+
+def heading(text: str) -> None:
+    """A line above others."""
+    click.echo(paint(text, bold=True))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under their columns. Cells are single lines."""
+    if on_terminal():
+        _boxed(columns, rows)
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    boxed = Table(*columns, box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for row in rows:
+        boxed.add_row(*map(Text, row))
+    Console().print(boxed)
