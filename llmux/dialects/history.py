@@ -4,9 +4,7 @@ For requests of every dialect, before they are encoded. It places and completes 
 knows no dialect, and merges nothing but results: neighbours of one role are the encoder's business.
 """
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -30,53 +28,65 @@ def in_order(messages: Sequence[Message]) -> tuple[Message, ...]:
     Calling it again changes nothing more. A message added at the end changes none before it, except that a late
     result takes its place. Linear in the number of parts.
     """
+    if _is_in_order(messages):
+        return tuple(messages)
     ordering = _Ordering()
     for message in messages:
         ordering.add(message)
-    ordered = ordering.messages()
-    if len(ordered) == len(messages) and all(map(operator.is_, ordered, messages)):
-        return tuple(messages)
-    return ordered or (Message(Role.USER, (Text(text="(empty)"),)),)
+    return ordering.messages() or (Message(Role.USER, (Text(text="(empty)"),)),)
 
 
-def _blank(text: str) -> bool:
-    return not text or text.isspace()  # unlike strip(), it copies nothing and stops at the first letter
+def _is_in_order(messages: Sequence[Message]) -> bool:
+    """Whether `_Ordering` would leave them as they are. Nearly every history is so, and this is soon said."""
+    awaited: list[str] = []
+    ids: list[str] = []
+    for message in messages:
+        calls: list[str] = []
+        results: list[str] = []
+        is_tool = message.role is Role.TOOL
+        for part in message.parts:
+            if type(part) is ToolResult and not any(map(_says_nothing, part.content)):
+                results.append(part.call_id)
+            elif is_tool or type(part) is ToolResult or _says_nothing(part):
+                return False
+            elif type(part) is ToolCall:
+                calls.append(part.id)
+        if results != awaited or is_tool is not bool(results) or not message.parts:
+            return False
+        awaited = calls
+        ids += calls
+    return not awaited and len(set(ids)) == len(ids) and "" not in ids
 
 
-_SAYS_NOTHING: Mapping[type[Part], Callable[[Any], bool]] = {
-    Text: lambda part: _blank(part.text),
-    Refusal: lambda part: _blank(part.text),
-    Reasoning: lambda part: not part.states and _blank(part.text),
-}
+def _says_nothing(part: Part) -> bool:
+    if type(part) is Text or type(part) is Refusal or (type(part) is Reasoning and not part.states):
+        return not part.text or part.text.isspace()  # which stops at the first letter and, unlike strip, copies nothing
+    return False
 
 
-def _spoken(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """The parts that say something; the same tuple when all do."""
-    silent = [part for part in parts if (test := _SAYS_NOTHING.get(type(part))) is not None and test(part)]
-    return tuple([part for part in parts if not any(part is other for other in silent)]) if silent else parts
+def _spoken(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if not _says_nothing(part))
 
 
 class _Results:
     """The TOOL message behind one message with calls, while its results are collected."""
 
-    __slots__ = ("_call_ids", "_given", "_source")
+    __slots__ = ("_given", "_source", "call_ids")
 
     def __init__(self) -> None:
-        self._call_ids: list[str] = []
+        self.call_ids: list[str] = []
         self._given: dict[str, ToolResult] = {}
-        self._source: Message | None = None
-
-    def expect(self, call_id: str) -> None:
-        self._call_ids.append(call_id)
+        self._source = Message(Role.TOOL, ())
 
     def put(self, call_id: str, result: ToolResult, source: Message) -> None:
-        self._given[call_id] = result if result.call_id == call_id else replace(result, call_id=call_id)
-        if self._source is None and source.role is Role.TOOL:
+        """`result` answers the call `call_id`. The first TOOL message with one of them gives its name and extra."""
+        if not self._given and source.role is Role.TOOL:
             self._source = source
+        self._given[call_id] = replace(result, call_id=call_id, content=_spoken(result.content))
 
     def message(self) -> Message:
-        parts = tuple([self._given.get(call_id) or _interrupted(call_id) for call_id in self._call_ids])
-        return _with_parts(self._source or Message(Role.TOOL, ()), parts)
+        parts = tuple(self._given.get(call_id) or _interrupted(call_id) for call_id in self.call_ids)
+        return replace(self._source, parts=parts)
 
 
 class _Ordering:
@@ -92,56 +102,52 @@ class _Ordering:
         self._copies: dict[str, int] = {}
 
     def add(self, message: Message) -> None:
-        parts = _spoken(message.parts)
-        kinds = set(map(type, parts))
-        if ToolResult in kinds:
-            parts = self._without_results(message, parts)
-            message = Message(Role.USER, parts) if message.role is Role.TOOL else message
-        if ToolCall in kinds:
-            self._add_calls(message, parts)
-        elif parts:
-            self._ordered.append(_with_parts(message, parts))
+        """The next message, as it came."""
+        parts = self._without_results(message)
+        if message.role is Role.TOOL:
+            message = Message(Role.USER, parts)
+        results = _Results()
+        parts = self._with_unique_ids(parts, results)
+        if parts:
+            self._ordered.append(replace(message, parts=parts))
+        if results.call_ids:
+            self._ordered.append(results)
 
     def messages(self) -> tuple[Message, ...]:
         """The conversation so far, in order."""
-        return tuple([entry if isinstance(entry, Message) else entry.message() for entry in self._ordered])
+        return tuple(entry if isinstance(entry, Message) else entry.message() for entry in self._ordered)
 
-    def _without_results(self, source: Message, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        """Give each result to its call; what is left, with results that have none as text in front."""
+    def _without_results(self, source: Message) -> tuple[Part, ...]:
+        """Give each result to its call; what is left, in front of it the results that have none, as text."""
         orphans: list[Part] = []
         rest: list[Part] = []
-        for part in parts:
+        for part in _spoken(source.parts):
             if not isinstance(part, ToolResult):
                 rest.append(part)
-                continue
-            content = _spoken(part.content)
-            result = part if content is part.content else replace(part, content=content)
-            calls = self._waiting.get(result.call_id)
-            if calls is None:
-                orphans += _told(result)
-            else:
+            elif calls := self._waiting.get(part.call_id):
                 results, call_id = calls.pop(0) if len(calls) > 1 else calls[0]
-                results.put(call_id, result, source)
+                results.put(call_id, part, source)
+            else:
+                orphans += _told(part)
         return (*orphans, *rest)
 
-    def _add_calls(self, message: Message, parts: tuple[Part, ...]) -> None:
-        """Append `message`, its calls with unique ids, and the results that it waits for."""
-        results = _Results()
+    def _with_unique_ids(self, parts: Iterable[Part], results: _Results) -> tuple[Part, ...]:
+        """The parts, each call under an id of its own, for which `results` now waits."""
         waiting: dict[str, list[tuple[_Results, str]]] = {}
-        named: list[Part] = []
+        unique: list[Part] = []
         for part in parts:
             if not isinstance(part, ToolCall):
-                named.append(part)
+                unique.append(part)
                 continue
             call_id = self._unique(part.id)
-            results.expect(call_id)
+            results.call_ids.append(call_id)
             waiting.setdefault(part.id, []).append((results, call_id))
-            named.append(part if part.id == call_id else replace(part, id=call_id))
+            unique.append(replace(part, id=call_id))
         self._waiting |= waiting
-        self._ordered += _with_parts(message, tuple(named)), results
+        return tuple(unique)
 
     def _unique(self, call_id: str) -> str:
-        """`call_id`, or its first free variant: `call_id`_2, _3 ...: only what came before decides."""
+        """`call_id`, or its first free variant `call_id`_2, _3 ...: only what came before decides."""
         unique = base = call_id or "call"
         while unique in self._ids:
             self._copies[base] = copy = self._copies.get(base, 1) + 1
@@ -150,24 +156,19 @@ class _Ordering:
         return unique
 
 
-def _with_parts(message: Message, parts: tuple[Part, ...]) -> Message:
-    """`message` with `parts`; the same object when they are its own."""
-    own = message.parts
-    return message if len(own) == len(parts) and all(map(operator.is_, own, parts)) else replace(message, parts=parts)
-
-
 def _interrupted(call_id: str) -> ToolResult:
     return ToolResult(call_id=call_id, content=(Text(text=INTERRUPTED),), is_error=True)
 
 
 def _told(result: ToolResult) -> tuple[Part, ...]:
     """A result as it is told outside a tool message: text that names it, then its other parts as they are."""
-    heading = f"Tool result ({result.call_id}): {'Error: ' if result.is_error else ''}"
-    first, *rest = result.content or (Text(text="(empty)"),)
-    parts = (
-        (replace(first, text=heading + first.text), *rest)
+    heading = f"Tool result ({result.call_id}):{' Error:' if result.is_error else ''}"
+    first, *rest = _spoken(result.content) or (Text(text="(empty)"),)
+    parts: list[Part] = (
+        [replace(first, text=f"{heading} {first.text}"), *rest]
         if isinstance(first, Text)
-        else (Text(text=heading.rstrip()), first, *rest)
+        else [Text(text=heading), first, *rest]
     )
-    last = parts[-1]
-    return parts if result.cache is None or last.cache else (*parts[:-1], replace(last, cache=result.cache))
+    if result.cache and not parts[-1].cache:
+        parts[-1] = replace(parts[-1], cache=result.cache)
+    return tuple(parts)
