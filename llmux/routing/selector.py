@@ -14,7 +14,7 @@ class Condition(Value):
 
     `rests_until` is the end of its cooldown (0: none), for `cause`; `limited` when the cause was a rate limit or a
     quota rather than a fault. A probe is let through from `probe_from` on. `opens_at` is when its windows have room.
-    `paced` is true when rps or rpm would make a request wait.
+    `paced` is true when rps or rpm would make a request wait, `full` when no more may be asked at once.
     """
 
     rests_until: float = 0.0
@@ -24,6 +24,7 @@ class Condition(Value):
     opens_at: float = 0.0
     in_flight: int = 0
     paced: bool = False
+    full: bool = False
 
 
 class Refusal(Value):
