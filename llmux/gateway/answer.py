@@ -15,7 +15,7 @@ from llmux.transports.base import Reply
 
 ENDS = (MessageEnd, StreamError)
 # What a backend may still take to close a stream whose last event it has sent, so that the connection can be kept.
-LINGER_S = 1.0
+LINGER_S = 0.2
 
 
 def says_something(event: Event) -> bool:

@@ -1,0 +1,159 @@
+"""One inbound call: authenticate, decode, respond, relay. The same code for every dialect."""
+
+import zlib
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from urllib.parse import parse_qsl, urlencode
+
+from aiohttp import web
+
+from llmux.clock import Clock
+from llmux.dialects.base import AnswerForm, Dialect
+from llmux.errors import BadRequest, InternalError
+from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
+from llmux.ir.fold import fold
+from llmux.ir.request import Request
+from llmux.responder import Client, Context
+from llmux.server.auth import QUERY_KEY
+from llmux.server.record import Record
+from llmux.server.relay import ClientStream, relay
+from llmux.server.services import Desk, Services
+
+RECORD = web.RequestKey("record", Record)
+# A stream must reach the client as it comes: nginx buffers unless told not to.
+STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class Endpoint:
+    """Answers what comes in at a dialect's path."""
+
+    def __init__(self, dialect: Dialect, desk: Desk) -> None:
+        self._dialect = dialect
+        self._desk = desk
+
+    async def __call__(self, inbound: web.Request) -> web.StreamResponse:
+        services, record = self._desk.current(), inbound[RECORD]
+        record.dialect = self._dialect.name
+        client = services.door.admit(inbound.headers, inbound.query)
+        record.client = client.name
+        request = self._dialect.decode_request(await read_body(inbound))
+        record.model, record.stream = request.model, request.stream
+        batches = services.respond(request, self._context(inbound, services, client, record))
+        form = self._form(request, record)
+        if request.stream:
+            return await self._stream(inbound, batches, form, services.keepalive)
+        return await self._whole(batches, form, record)
+
+    async def _stream(
+        self, inbound: web.Request, batches: AsyncGenerator[Batch, None], form: AnswerForm, keepalive: float
+    ) -> web.StreamResponse:
+        record = inbound[RECORD]
+
+        def open_response(opened: Opened | None) -> web.StreamResponse:
+            headers = answer_headers(opened, record.request_id) | STREAM_HEADERS
+            record.status = 200
+            return web.StreamResponse(headers=headers | {"content-type": self._dialect.content_type})
+
+        encoder = self._dialect.encoder(form)
+        client = ClientStream(inbound, open_response, encoder, self._desk.clock, keepalive)
+        await relay(batches, client, record, self._desk.clock)
+        if client.response is None:
+            raise InternalError("llmux: the answer was empty.")
+        return client.response
+
+    async def _whole(self, batches: AsyncGenerator[Batch, None], form: AnswerForm, record: Record) -> web.Response:
+        opened, events = await collect(batches, record, self._desk.clock)
+        headers = answer_headers(opened, record.request_id)
+        if isinstance(events[0], Verbatim):
+            body = b"".join(event.data for event in events if isinstance(event, Verbatim))
+        else:
+            body = self._dialect.encode_response(fold(events), form)
+        return web.Response(body=body, headers=headers | {"content-type": "application/json"})
+
+    def _context(self, inbound: web.Request, services: Services, client: Client, record: Record) -> Context:
+        return Context(
+            record.request_id,
+            client,
+            {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers},
+            safe_query(inbound.query_string),
+            services.door.passes_on(inbound.headers, inbound.query),
+        )
+
+    def _form(self, request: Request, record: Record) -> AnswerForm:
+        return AnswerForm(
+            record.request_id,
+            request.model,
+            int(self._desk.clock.now()),
+            request.include_usage,
+            request.legacy_functions,
+        )
+
+
+async def read_body(inbound: web.Request) -> bytes:
+    """The body, decompressed, within the server's limit.
+
+    Raises:
+        BadRequest: it cannot be decompressed, or the client stopped in the middle.
+    """
+    try:
+        return await inbound.read()
+    except (zlib.error, web.RequestPayloadError, ValueError) as error:
+        raise BadRequest(f"The body cannot be read: {error}.") from error
+
+
+async def collect(
+    batches: AsyncGenerator[Batch, None], record: Record, clock: Clock
+) -> tuple[Opened | None, Sequence[Event]]:
+    """Every event of an answer that is sent whole.
+
+    Raises:
+        GatewayError: also when the answer failed in its middle: the client has seen nothing of it.
+    """
+    opened: Opened | None = None
+    events: list[Event] = []
+    async with aclosing(batches):
+        async for batch in batches:
+            events += batch
+            if isinstance(events[0], Opened):
+                opened = events[0]
+                del events[0]
+                record.opened(opened, clock.monotonic())
+            record.note(batch)
+    if not events:
+        raise InternalError("llmux: the answer was empty.")
+    last = events[-1]
+    if isinstance(last, StreamError):
+        raise last.error
+    return opened, events
+
+
+def answer_headers(opened: Opened | None, request_id: str) -> dict[str, str]:
+    """What every answer carries. Before anybody has answered, only its id is known."""
+    headers = {"x-request-id": request_id, "request-id": request_id}
+    if opened is not None:
+        headers |= {
+            "x-llmux-backend": header_safe(opened.backend),
+            "x-llmux-model": header_safe(opened.model),
+            "x-llmux-attempts": str(opened.attempts),
+        }
+        headers |= opened.headers
+        if opened.warnings:
+            headers["x-llmux-warnings"] = header_safe(";".join(opened.warnings))
+    return headers
+
+
+def header_safe(text: str) -> str:
+    """`text` without what a header cannot hold: a model's name may be anything."""
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
+
+
+def safe_query(query: str) -> str:
+    """The client's query without its key."""
+    if QUERY_KEY not in query:
+        return query
+    return urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != QUERY_KEY])
+
+
+def forwarded_names(dialects: Mapping[str, Dialect]) -> frozenset[str]:
+    """Every header that some backend may see."""
+    return frozenset(name for dialect in dialects.values() for name in dialect.forwarded)

@@ -1,0 +1,123 @@
+"""Around every request: its id, the fact that it happened, and errors answered in the caller's own dialect."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+from aiohttp import web
+
+from llmux.dialects.base import Dialect, ErrorForm
+from llmux.errors import BadRequest, ClientGone, GatewayError, InternalError, MethodNotAllowed, NotFound, TooLarge
+from llmux.server.cors import allow_origin, preflight
+from llmux.server.endpoint import RECORD, header_safe
+from llmux.server.peer import Network, client_address
+from llmux.server.record import Record
+from llmux.server.services import Desk
+from llmux.telemetry import Notice, RequestFinished
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# What aiohttp raises by itself, in our words.
+OURS: Mapping[int, Callable[[web.Request, web.HTTPException], GatewayError]] = {
+    404: lambda request, _: NotFound(f"llmux: there is nothing at {request.path}."),
+    405: lambda request, error: MethodNotAllowed(
+        f"llmux: {request.path} takes {error.headers.get('allow', 'another method')}, not {request.method}."
+    ),
+    413: lambda request, _: TooLarge(f"llmux: the body is larger than {request._client_max_size / 2**20:.0f} MB."),  # noqa: SLF001  # the limit has no public name
+}
+
+
+class Middleware:
+    """Wraps every handler of the application."""
+
+    def __init__(self, desk: Desk, by_path: Mapping[str, Dialect], trusted: tuple[Network, ...]) -> None:
+        self._desk = desk
+        self._by_path = by_path
+        self._trusted = trusted
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer, whatever happens, and tell that it did."""
+        record = request[RECORD] = Record(self._desk.next_id())
+        began = self._desk.clock.monotonic()
+        try:
+            response = await self._answer(request, handler, record)
+            record.status = response.status
+            return response
+        except (asyncio.CancelledError, ConnectionError):
+            record.status, record.error = ClientGone.status, ClientGone.__name__
+            raise
+        finally:
+            self._tell(request, record, began)
+
+    async def _answer(self, request: web.Request, handler: Handler, record: Record) -> web.StreamResponse:
+        cors = self._desk.current().cors
+        try:
+            response = preflight(request, cors) if request.method == "OPTIONS" else await handler(request)
+        except GatewayError as error:
+            response = self._fail(request, error, record)
+        except web.HTTPException as error:
+            response = self._fail(request, _ours(request, error), record)
+        except (asyncio.CancelledError, ConnectionError):
+            raise
+        except Exception as error:  # noqa: BLE001  # the last resort: a bug of ours must not show a client its insides
+            self._desk.tell(Notice("error", "".join(traceback.format_exception(error))))
+            response = self._fail(request, InternalError("llmux: an internal error; its log says more."), record)
+        if cors.origins and not response.prepared:
+            allow_origin(request, response, cors)
+        return response
+
+    def _fail(self, request: web.Request, error: GatewayError, record: Record) -> web.Response:
+        record.error = type(error).__name__
+        record.backend = record.backend or error.backend
+        record.attempts = record.attempts or error.attempts
+        form = self._encode(request.path, error, record.request_id)
+        headers = {"content-type": "application/json", "x-request-id": record.request_id, **form.headers}
+        if error.backend:
+            headers |= {"x-llmux-backend": header_safe(error.backend), "x-llmux-attempts": str(error.attempts)}
+        return web.Response(status=form.status, body=form.body, headers=headers)
+
+    def _encode(self, path: str, error: GatewayError, request_id: str) -> ErrorForm:
+        dialect = dialect_of(path, self._by_path)
+        if dialect is not None:
+            return dialect.encode_error(error, request_id)
+        retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+        return ErrorForm(error.status, orjson.dumps({"error": error.message, "request_id": request_id}), retry)
+
+    def _tell(self, request: web.Request, record: Record, began: float) -> None:
+        self._desk.tell(
+            RequestFinished(
+                request_id=record.request_id,
+                client=record.client,
+                dialect=record.dialect,
+                path=request.path,
+                model=record.model,
+                backend=record.backend,
+                attempts=record.attempts,
+                status=record.status,
+                stream=record.stream,
+                usage=record.usage,
+                first_event_s=None if record.first_event is None else record.first_event - began,
+                duration_s=self._desk.clock.monotonic() - began,
+                error=record.error,
+                remote=self._remote(request),
+            )
+        )
+
+    def _remote(self, request: web.Request) -> str:
+        peer = request.remote or ""
+        if not self._trusted:
+            return peer
+        return client_address(peer, request.headers.get("x-forwarded-for", "").split(","), self._trusted)
+
+
+def dialect_of(path: str, by_path: Mapping[str, Dialect]) -> Dialect | None:
+    """The dialect that is spoken at `path`, or the one whose path begins like it: a typo is answered in kind."""
+    exact = by_path.get(path)
+    if exact is not None:
+        return exact
+    return next((dialect for start, dialect in by_path.items() if path.startswith(f"{start}/")), None)
+
+
+def _ours(request: web.Request, error: web.HTTPException) -> GatewayError:
+    make = OURS.get(error.status)
+    return make(request, error) if make else BadRequest(f"llmux: {error.reason}.")

@@ -1,0 +1,104 @@
+"""llmux's own small pages: is it up, which models are there, and what would become of a request."""
+
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+
+from llmux.dialects.base import Dialect
+from llmux.errors import BadRequest
+from llmux.responder import Client, Context
+from llmux.server.endpoint import RECORD, read_body, safe_query
+from llmux.server.models import encode_cards, find_card
+from llmux.server.services import Desk
+
+TRUE = frozenset({"1", "true", "yes"})
+
+
+class Operations:
+    """The handlers of the pages that are no dialect's answers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def root(self, request: web.Request) -> web.Response:
+        """A line for a person, and 200 for a client that knocks first."""
+        del request
+        return web.Response(text="llmux is running. Clients: /v1/messages, /v1/chat/completions. State: /health\n")
+
+    async def health(self, request: web.Request) -> web.Response:
+        """200 while the process can serve; `?deep=true` asks every backend, and is 503 when none can answer."""
+        deep = request.query.get("deep", "").lower() in TRUE
+        if deep:
+            self._admit(request)
+        told = await self._desk.current().health(deep)
+        return _json(told, 200 if told["status"] == "ok" else 503)
+
+    async def models(self, request: web.Request) -> web.Response:
+        """The list, in a shape that both SDK families read."""
+        client = self._admit(request)
+        cards = [card for card in self._desk.current().cards if may_use(client, card.id)]
+        return _json(encode_cards(cards, request.query))
+
+    async def model(self, request: web.Request) -> web.Response:
+        """One model."""
+        client = self._admit(request)
+        cards = [card for card in self._desk.current().cards if may_use(client, card.id)]
+        return _json(find_card(cards, request.match_info["id"]))
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """What would become of the request in the body. Nobody is asked."""
+        client = self._admit(request)
+        services = self._desk.current()
+        body = await read_body(request)
+        dialect = _dialect(request, services.dialects)
+        return _json(await services.explain(dialect.decode_request(body), _context(request, client)))
+
+    def _admit(self, request: web.Request) -> Client:
+        client = self._desk.current().door.admit(request.headers, request.query)
+        request[RECORD].client = client.name
+        return client
+
+
+class CountEndpoint:
+    """How many tokens a request has, in the dialect that asks."""
+
+    def __init__(self, dialect: Dialect, desk: Desk) -> None:
+        assert dialect.counting is not None
+        self._dialect = dialect
+        self._encode = dialect.counting.encode_response
+        self._desk = desk
+
+    async def __call__(self, inbound: web.Request) -> web.Response:
+        services, record = self._desk.current(), inbound[RECORD]
+        record.dialect = self._dialect.name
+        client = services.door.admit(inbound.headers, inbound.query)
+        record.client = client.name
+        request = self._dialect.decode_request(await read_body(inbound))
+        record.model = request.model
+        headers = {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers}
+        context = Context(record.request_id, client, headers, safe_query(inbound.query_string))
+        tokens, estimated = await services.count(request, context)
+        told = {"request-id": record.request_id} | ({"x-llmux-usage": "estimated"} if estimated else {})
+        return web.Response(body=self._encode(tokens), headers=told, content_type="application/json")
+
+
+def may_use(client: Client, model: str) -> bool:
+    """May `client` ask for `model`?"""
+    return not client.models or any(matches(pattern, model) for pattern in client.models)
+
+
+def _dialect(request: web.Request, dialects: Mapping[str, Dialect]) -> Dialect:
+    """The one that `?dialect=` names; else Claude's for a client that sends its version header; else OpenAI's."""
+    name = request.query.get("dialect") or ("claude" if "anthropic-version" in request.headers else "openai_chat")
+    if name not in dialects:
+        raise BadRequest(f"dialect: one of {', '.join(sorted(dialects))} is expected, not {name!r}.", param="dialect")
+    return dialects[name]
+
+
+def _context(request: web.Request, client: Client) -> Context:
+    return Context(request[RECORD].request_id, client)
+
+
+def _json(told: Mapping[str, object], status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(told), status=status, content_type="application/json")

@@ -1,0 +1,45 @@
+"""What is noted of one inbound request while it is answered; the middleware tells it when the request is over."""
+
+from llmux.ir.events import Batch, MessageEnd, Opened, StreamError, UsageUpdate, Verbatim
+from llmux.ir.usage import Usage
+
+
+class Record:
+    """One request's facts. It is filled in as they become known."""
+
+    __slots__ = (
+        "attempts", "backend", "client", "dialect", "error", "first_event", "model", "request_id", "status", "stream",
+        "usage",
+    )  # fmt: skip
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.client = ""
+        self.dialect = ""
+        self.model = ""
+        self.backend = ""
+        self.attempts = 0
+        self.status = 0
+        self.stream = False
+        self.usage: Usage | None = None
+        self.first_event: float | None = None  # monotonic seconds
+        self.error = ""
+
+    def opened(self, event: Opened, now: float) -> None:
+        """A backend answers."""
+        self.backend = event.backend
+        self.attempts = event.attempts
+        self.first_event = now
+
+    def note(self, batch: Batch) -> bool:
+        """Take what the last event of a batch tells: the others never hold more. Is the answer over with it?"""
+        last = batch[-1]
+        if isinstance(last, Verbatim):
+            if last.usage is not None:
+                self.usage = last.usage
+            return last.done
+        if isinstance(last, MessageEnd | UsageUpdate):
+            self.usage = last.usage
+        elif isinstance(last, StreamError):
+            self.error = type(last.error).__name__
+        return isinstance(last, MessageEnd | StreamError)

@@ -1,0 +1,40 @@
+"""What the server is handed: the verb, the few snapshots that its pages show, and how clients are treated.
+
+A reload hands it another; a request keeps the one it began with.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from llmux.clock import Clock
+from llmux.config.schema import Cors
+from llmux.dialects.base import Dialect
+from llmux.ir.request import Request
+from llmux.ir.value import Value
+from llmux.responder import Context, Responder
+from llmux.server.auth import Door
+from llmux.server.models import Card
+from llmux.telemetry import Listener
+
+
+class Services(Value, kw_only=True):
+    """One generation of the house, as the server sees it."""
+
+    dialects: Mapping[str, Dialect]
+    respond: Responder
+    count: Callable[[Request, Context], Awaitable[tuple[int, bool]]]  # tokens, and whether they are an estimate
+    explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
+    health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
+    cards: Sequence[Card]
+    door: Door
+    cors: Cors = Cors()
+    keepalive: float = 10.0  # s
+
+
+class Desk(Value):
+    """What outlives a reload: the current services, time, and where facts go."""
+
+    current: Callable[[], Services]
+    clock: Clock
+    tell: Listener
+    next_id: Callable[[], str]
