@@ -1,6 +1,20 @@
-"""One request's tries as a machine: told what failed, it says what is next. Pure: no socket, no clock, no sleep."""
+"""One request's tries as a machine: told what failed, it says what is next. Pure: no socket, no clock, no sleep.
 
+Three things are kept apart: a retry asks the same backend again, failover asks the next one of the plan, and after the
+commit point there is neither.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import ClassVar
+
+from llmux.errors import GatewayError, QuotaUsedUp, RateLimited, Retry
 from llmux.ir.value import Value
+from llmux.routing.retry import LONGEST, backoff
+
+# How many fields a backend may refuse, one after the other, before it is given up.
+MAX_FIELDS = 4
+
+Larger = Callable[[str], Collection[str]]  # a backend -> the backends with a larger context than it has
 
 
 class Try(Value):
@@ -9,3 +23,87 @@ class Try(Value):
     backend: str
     after: float = 0.0
     without: tuple[str, ...] = ()
+
+
+class Exchange:
+    """One request's tries over an ordered plan, which is not empty. It answers; the shell acts and keeps the time.
+
+    `max_retries` is how often one backend is asked again after a passing fault. `deadline` is on the clock of the
+    `now` that `failed` is told: no try begins at or after it.
+    """
+
+    def __init__(self, plan: Sequence[str], *, max_retries: int, larger: Larger, deadline: float) -> None:
+        self._backend, *self._left = plan
+        self._max_retries = max_retries
+        self._larger = larger
+        self._deadline = deadline
+        self._failures = 0  # of this backend in a row
+        self._without: tuple[str, ...] = ()
+        self._errors: list[GatewayError] = []
+        self._committed = False
+
+    def start(self) -> Try:
+        """The first try."""
+        return Try(self._backend)
+
+    def committed(self) -> None:
+        """The client has seen content. From here on no other backend can answer."""
+        self._committed = True
+
+    def failed(self, error: GatewayError, now: float, chance: float) -> Try:
+        """The next try after `error`. `chance`, in [0, 1), is the jitter of a backoff.
+
+        Raises:
+            GatewayError: there is no next try; this is what the client is to hear.
+        """
+        self._errors.append(error)
+        self._failures += 1
+        if self._committed:
+            raise error
+        return self._NEXT[error.retry](self, error, now, chance)
+
+    def _never(self, error: GatewayError, _now: float, _chance: float) -> Try:
+        raise error
+
+    def _elsewhere(self, _error: GatewayError, now: float, _chance: float) -> Try:
+        if not self._left or now >= self._deadline:
+            raise _most_telling(self._errors)
+        self._backend, *self._left = self._left
+        self._failures, self._without = 0, ()
+        return Try(self._backend)
+
+    def _again(self, error: GatewayError, now: float, chance: float) -> Try:
+        if self._failures > self._max_retries:
+            return self._elsewhere(error, now, chance)
+        after = max(backoff(self._failures, chance), error.retry_after or 0.0)
+        if after > LONGEST or now + after >= self._deadline:  # too long to make the client wait for this one
+            return self._elsewhere(error, now, chance)
+        return Try(self._backend, after, self._without)
+
+    def _to_a_larger(self, error: GatewayError, now: float, chance: float) -> Try:
+        larger = self._larger(self._backend)
+        self._left = [backend for backend in self._left if backend in larger]
+        return self._elsewhere(error, now, chance)
+
+    def _without_the_field(self, error: GatewayError, now: float, chance: float) -> Try:
+        field = error.param
+        if not field or field in self._without or len(self._without) == MAX_FIELDS or now >= self._deadline:
+            return self._elsewhere(error, now, chance)
+        self._failures -= 1  # a lesson, not a fault
+        self._without = (*self._without, field)
+        return Try(self._backend, without=self._without)
+
+    _NEXT: ClassVar[Mapping[Retry, Callable[["Exchange", GatewayError, float, float], Try]]] = {
+        Retry.NEVER: _never,
+        Retry.ELSEWHERE: _elsewhere,
+        Retry.AGAIN: _again,
+        Retry.LARGER: _to_a_larger,
+        Retry.WITHOUT_FIELD: _without_the_field,
+    }
+
+
+def _most_telling(errors: Sequence[GatewayError]) -> GatewayError:
+    """The last error; where every backend was at its limit, the one that ends first."""
+    if all(isinstance(error, RateLimited | QuotaUsedUp) for error in errors):
+        return min(errors, key=lambda error: float("inf") if error.retry_after is None else error.retry_after)
+    return errors[-1]

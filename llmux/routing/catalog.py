@@ -1,10 +1,14 @@
-"""Configuration -> the backends that can be asked, checked once, then frozen. Pure: values and their builder.
+"""The backends that can be asked, and what a model's name means. Pure values and lookups; `config` builds them.
 
 A model's name leads to backends here and nowhere else: `provider:model`, a role, or any name that a backend takes.
 """
 
-from collections.abc import Mapping
+import functools
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from llmux.ir.capability import Profile
 from llmux.ir.value import Value
@@ -58,3 +62,78 @@ class Catalog(Value):
 
     backends: tuple[Backend, ...]
     roles: Mapping[str, tuple[str, ...]] = {}
+
+
+def find(catalog: Catalog, name: str) -> Backend | None:
+    """The backend of this name, or else the first that is this `provider:model`."""
+    by_name = (backend for backend in catalog.backends if backend.name == name)
+    by_model = (backend for backend in catalog.backends if f"{backend.provider}:{backend.model}" == name)
+    return next(by_name, None) or next(by_model, None)
+
+
+def candidates(catalog: Catalog, model: str) -> tuple[Backend, ...]:
+    """The backends that a client may mean by `model`, in order.
+
+    The name of a backend means that one and no other, `provider:anything` the provider's "*" backend, the name of a
+    role its set. Backends that are meant by name come without their `match`: it has nothing left to decide. Any other
+    name may mean every backend, and `match` decides.
+    """
+    if named := find(catalog, model):
+        return (_meant(named),)
+    if model in catalog.roles:
+        members = (find(catalog, name) for name in catalog.roles[model])
+        return tuple(_meant(backend) for backend in members if backend)
+    if passing_on := next((backend for backend in catalog.backends if _passes_on(backend, model)), None):
+        return (_meant(passing_on),)
+    return catalog.backends
+
+
+def _meant(backend: Backend) -> Backend:
+    return replace(backend, match=()) if backend.match else backend
+
+
+def _passes_on(backend: Backend, model: str) -> bool:
+    provider, _, rest = model.partition(":")
+    return backend.model == "*" and backend.provider == provider and rest != ""
+
+
+def backend_model(backend: Backend, asked: str) -> str:
+    """The model's name as the backend knows it. A "*" backend gets the client's own, less a leading `provider:`."""
+    return asked.removeprefix(f"{backend.provider}:") if backend.model == "*" else backend.model
+
+
+def larger(pool: Sequence[Backend], name: str) -> frozenset[str]:
+    """The backends of `pool` that hold more tokens than the one called `name`.
+
+    One without a limit holds more than any that has one. Yet when such a one has said that a prompt is too long, those
+    whose limit is known are worth a try: the prompt is known to fit them.
+    """
+    contexts = {backend.name: backend.profile.context for backend in pool}
+    held = contexts[name]
+    if held is None:
+        return frozenset(other for other, context in contexts.items() if context is not None)
+    return frozenset(other for other, context in contexts.items() if context is None or context > held)
+
+
+def matches(globs: Sequence[str], name: str) -> bool:
+    """Whether the whole of `name` is like one of `globs`, in any case: `*` is any run, `?` any one character."""
+    return _compiled(tuple(globs)).fullmatch(name) is not None
+
+
+# Globs come from the configuration only, so this holds as many as the owner wrote.
+@functools.cache
+def _compiled(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_regex, globs)) or r"(?!)", re.IGNORECASE | re.DOTALL)
+
+
+def _regex(glob: str) -> str:
+    """A glob as a regular expression.
+
+    What stands between two stars is as well found at its first place as at any later one. The atomic group says so,
+    and a client's long name costs time in proportion to its length, not to a power of it.
+    """
+    head, *rest = (".".join(map(re.escape, piece.split("?"))) for piece in glob.split("*"))
+    if not rest:
+        return head
+    *middle, tail = rest
+    return head + "".join(f"(?>.*?{piece})" for piece in middle) + ".*" + tail

@@ -1,7 +1,12 @@
 """A request -> what it needs of a backend. Pure; the same for every dialect, because it reads the IR."""
 
+from collections.abc import Sequence
+
 from llmux.ir.capability import Capability
+from llmux.ir.content import Audio, Document, Image, Inline, Part, Written
+from llmux.ir.request import ReasoningControl, Request
 from llmux.ir.value import Value
+from llmux.routing.tokens import IMAGE_TOKENS, every_part, request_text
 
 
 class Needs(Value):
@@ -15,3 +20,44 @@ class Needs(Value):
     capabilities: frozenset[Capability] = frozenset()
     bytes: int = 0
     output_tokens: int = 0
+
+
+def read(request: Request) -> Needs:
+    """What `request` needs, at the cost of one walk over its parts."""
+    parts = tuple(every_part(request))
+    asked = {
+        Capability.VISION: any(map(_must_be_seen, parts)),
+        Capability.THINKING: _asks_to_reason(request.reasoning),
+        Capability.TOOLS: bool(request.tools),
+    }
+    needed = frozenset(capability for capability, needed in asked.items() if needed)
+    return Needs(request.model, needed, _bound(request, parts), request.max_output_tokens or 0)
+
+
+def _must_be_seen(part: Part) -> bool:
+    """A picture or a file. A document that is text, or made of parts which are judged themselves, is only read."""
+    return isinstance(part, Image) or (isinstance(part, Document) and not isinstance(part.source, Written | tuple))
+
+
+def _asks_to_reason(reasoning: ReasoningControl) -> bool:
+    """An effort asks for reasoning too, unless the mode says no."""
+    if reasoning.mode == "unset":
+        return reasoning.effort not in {None, "none"}
+    return reasoning.mode != "off"
+
+
+def _bound(request: Request, parts: Sequence[Part]) -> int:
+    """No token is shorter than a byte. A picture's bytes say nothing of its tokens; other media hold at most theirs."""
+    pictures = [part for part in parts if isinstance(part, Image)]
+    flat = IMAGE_TOKENS * len(pictures)
+    if request.original is not None:
+        return len(request.original.body) - sum(map(_carried, pictures)) + flat
+    others = [part for part in parts if isinstance(part, Document | Audio)]
+    return sum(map(len, request_text(request))) + sum(map(_carried, others)) + flat
+
+
+def _carried(part: Image | Document | Audio) -> int:
+    """Bytes of base64 that the part brings along."""
+    if isinstance(part, Audio):
+        return len(part.data)
+    return len(part.source.data) if isinstance(part.source, Inline) else 0
