@@ -1,0 +1,58 @@
+"""What holds for every test: no network but this machine's own, and one profile of generated examples."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.fakes import FakeClock
+
+# The same examples each time: a failure that a busy machine cannot repeat helps nobody.
+settings.register_profile(
+    "project", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("project")
+
+LOCAL = ("127.", "localhost", "::1", "::ffff:127.", "0.0.0.0")
+
+
+class NetworkUsed(AssertionError):
+    """A test tried to leave this machine."""
+
+
+def _is_local(host: object) -> bool:
+    return host in {None, "", b""} or str(host).startswith(LOCAL)
+
+
+def _guarded(connect: Callable[..., Any]) -> Callable[..., Any]:
+    def guard(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and not _is_local(address[0]):
+            raise NetworkUsed(f"connect to {address}")
+        return connect(self, address)
+
+    return guard
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only loopback answers. Other names do not resolve, as on a machine without network; other addresses fail."""
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            socket.inet_pton(socket.AF_INET6 if ":" in str(host) else socket.AF_INET, str(host))
+        except OSError:
+            if not _is_local(host):
+                raise socket.gaierror(socket.EAI_NONAME, f"tests have no network: {host}") from None
+        return resolve(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)), raising=True)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
