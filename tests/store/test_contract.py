@@ -6,43 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from llmux.clock import SystemClock
 from llmux.store.base import Store, StoreError
 from llmux.store.memory import SWEEP_EVERY, MemoryStore
 from llmux.store.sqlite import SqliteStore
-
-
-class Clock(SystemClock):
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.at = 1_000_000.0
-
-    def now(self) -> float:
-        return self.at
-
+from tests.fakes import FakeClock
 
 # A minute is no promise of any store: it keeps a busy machine from failing these tests.
-STORES: dict[str, Callable[[Path, Clock], Store]] = {
+STORES: dict[str, Callable[[Path, FakeClock], Store]] = {
     "memory": lambda _path, clock: MemoryStore(clock),
     "sqlite": lambda path, clock: SqliteStore(path / "llmux.db", clock, patience=60),
 }
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Store]:
     opened = STORES[request.param](tmp_path, clock)
     yield opened
     await opened.close()
 
 
-async def test_counters_begin_at_nothing_and_add_up(store: Store, clock: Clock) -> None:
-    later = clock.at + 10
+async def test_counters_begin_at_nothing_and_add_up(store: Store, clock: FakeClock) -> None:
+    later = clock.now() + 10
     assert await store.add({"a": 1, "b": 2.5}, {"a": later, "b": later}) == {"a": 1, "b": 2.5}
     assert await store.add({"a": 1, "c": -1}, {"a": later, "c": later}) == {"a": 2, "c": -1}
     assert await store.counters(["a", "b", "c", "d"]) == {"a": 2, "b": 2.5, "c": -1}
@@ -54,43 +38,43 @@ async def test_nothing_to_do_is_done(store: Store) -> None:
     await store.remove([])
 
 
-async def test_a_counter_ends_when_its_creator_said(store: Store, clock: Clock) -> None:
-    first = clock.at + 10
+async def test_a_counter_ends_when_its_creator_said(store: Store, clock: FakeClock) -> None:
+    first = clock.now() + 10
     await store.add({"a": 1}, {"a": first})
-    clock.at += 9
-    assert await store.add({"a": 1}, {"a": clock.at + 10}) == {"a": 2}  # no new lease of life
-    clock.at = first
+    clock.advance(9)
+    assert await store.add({"a": 1}, {"a": clock.now() + 10}) == {"a": 2}  # no new lease of life
+    clock.advance(1)
     assert await store.counters(["a"]) == {}
-    assert await store.add({"a": 1}, {"a": clock.at + 10}) == {"a": 1}  # a new one
-    clock.at += 9
+    assert await store.add({"a": 1}, {"a": clock.now() + 10}) == {"a": 1}  # a new one
+    clock.advance(9)
     assert await store.counters(["a"]) == {"a": 1}
 
 
-async def test_adding_at_once_loses_nothing(store: Store, clock: Clock) -> None:
-    seen = await asyncio.gather(*(store.add({"a": 1}, {"a": clock.at + 10}) for _ in range(50)))
+async def test_adding_at_once_loses_nothing(store: Store, clock: FakeClock) -> None:
+    seen = await asyncio.gather(*(store.add({"a": 1}, {"a": clock.now() + 10}) for _ in range(50)))
     assert sorted(answer["a"] for answer in seen) == list(range(1, 51))
 
 
-async def test_a_note_replaces_a_note(store: Store, clock: Clock) -> None:
-    await store.put("k", b"one", clock.at + 10)
-    await store.put("k", b"\x00two\xff", clock.at + 20)
-    clock.at += 15
+async def test_a_note_replaces_a_note(store: Store, clock: FakeClock) -> None:
+    await store.put("k", b"one", clock.now() + 10)
+    await store.put("k", b"\x00two\xff", clock.now() + 20)
+    clock.advance(15)
     assert await store.notes("k") == {"k": b"\x00two\xff"}
-    clock.at += 5
+    clock.advance(5)
     assert await store.notes("k") == {}
 
 
-async def test_notes_are_found_by_how_their_key_begins(store: Store, clock: Clock) -> None:
+async def test_notes_are_found_by_how_their_key_begins(store: Store, clock: FakeClock) -> None:
     keys = ["down/a", "down/é", "down/%", "down/_", "down", "downer", "other"]
     for key in keys:
-        await store.put(key, key.encode(), clock.at + 10)
+        await store.put(key, key.encode(), clock.now() + 10)
     assert list(await store.notes("down/")) == ["down/%", "down/_", "down/a", "down/é"]
     assert list(await store.notes("down/%")) == ["down/%"]
     assert list(await store.notes("")) == sorted(keys)
 
 
-async def test_what_is_removed_is_gone(store: Store, clock: Clock) -> None:
-    later = clock.at + 10
+async def test_what_is_removed_is_gone(store: Store, clock: FakeClock) -> None:
+    later = clock.now() + 10
     await store.add({"both": 1, "a": 1, "b": 1}, dict.fromkeys(("both", "a", "b"), later))
     await store.put("both", b"", later)
     await store.put("note", b"", later)
@@ -100,24 +84,24 @@ async def test_what_is_removed_is_gone(store: Store, clock: Clock) -> None:
     assert await store.add({"a": 1}, {"a": later}) == {"a": 1}
 
 
-async def test_what_lives_outlives_a_sweep(store: Store, clock: Clock) -> None:
-    soon, late = clock.at + 1, clock.at + 2 * SWEEP_EVERY
+async def test_what_lives_outlives_a_sweep(store: Store, clock: FakeClock) -> None:
+    soon, late = clock.now() + 1, clock.now() + 2 * SWEEP_EVERY
     await store.add({"soon": 1, "late": 1}, {"soon": soon, "late": late})
     await store.put("soon", b"", soon)
     await store.put("late", b"", late)
-    clock.at += SWEEP_EVERY
+    clock.advance(SWEEP_EVERY)
     for _ in range(2):  # the sweep may come behind the verb that is due for it
         assert await store.counters(["soon", "late"]) == {"late": 1}
         assert await store.notes("") == {"late": b""}
 
 
-async def test_a_closed_store_says_so(store: Store, clock: Clock) -> None:
+async def test_a_closed_store_says_so(store: Store, clock: FakeClock) -> None:
     await store.close()
     await store.close()
     verbs = [
-        store.add({"a": 1}, {"a": clock.at}),
+        store.add({"a": 1}, {"a": clock.now()}),
         store.counters([]),
-        store.put("k", b"", clock.at),
+        store.put("k", b"", clock.now()),
         store.notes(""),
         store.remove([]),
     ]

@@ -14,6 +14,7 @@ from llmux.clock import SystemClock
 from llmux.store.base import StoreError, StoreNotOpenedError
 from llmux.store.sqlite import SqliteStore
 
+REPOSITORY = Path(__file__).parents[2]
 CLOCK = SystemClock()
 LATER = 4e9  # Unix seconds, in the year 2096
 LONG = 60  # s; for what must not fail on a busy machine
@@ -35,7 +36,8 @@ asyncio.run(main())
 
 
 def adder(file: Path, times: int) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", ADDER, str(file), str(times)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", ADDER, str(file), str(times)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
 
 
 @pytest.fixture
