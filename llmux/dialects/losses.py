@@ -1,42 +1,31 @@
-"""What one translation leaves out or bends, collected while it happens. It knows no dialect.
-
-A dialect's table of losses is what users read; a warning that has no row there cannot be given, so the two cannot get
-out of step.
-"""
+"""What a translation leaves out or bends, told as it happens. Only what a dialect's table names can be lost."""
 
 from collections.abc import Mapping
 
 
 class Losses:
-    """The warnings of one request, each once, in the order in which they came up."""
+    """Collects the losses of one request, against the table of the dialect that it is encoded for."""
 
-    __slots__ = ("_table", "_warnings")
+    __slots__ = ("_found", "_table")
 
     def __init__(self, table: Mapping[str, str]) -> None:
+        """`table`: what cannot be said in the wire -> what becomes of it, in one plain sentence."""
         self._table = table
-        self._warnings: dict[str, None] = {}
+        self._found: dict[str, None] = {}  # in the order they happened, each once
 
     def drop(self, key: str) -> None:
-        """`key` of the table was left out.
-
-        Raises:
-            KeyError: the table has no such row: a bug of ours.
-        """
+        """`key` is left out."""
         self._note("dropped", key)
 
     def approx(self, key: str) -> None:
-        """`key` of the table was said in other words.
-
-        Raises:
-            KeyError: the table has no such row: a bug of ours.
-        """
+        """`key` is said as nearly as can be."""
         self._note("approx", key)
 
-    def warnings(self) -> tuple[str, ...]:
-        """`dropped=...` and `approx=...`, for `Outbound.warnings`."""
-        return tuple(self._warnings)
-
-    def _note(self, what: str, key: str) -> None:
+    def _note(self, how: str, key: str) -> None:
         if key not in self._table:
-            raise KeyError(key)
-        self._warnings[f"{what}={key}"] = None
+            raise KeyError(key)  # a loss that nobody has written down: a bug of ours
+        self._found[f"{how}={key}"] = None
+
+    def warnings(self) -> tuple[str, ...]:
+        """`dropped=seed`, `approx=temperature` ..., in the order they happened."""
+        return tuple(self._found)
