@@ -90,6 +90,7 @@ class Dialect(Value, kw_only=True):
 
     name: str
     path: str  # where a backend of this dialect is asked, below its base URL
+    models_path: str  # where it lists its models
     inbound: tuple[str, ...]  # where our clients of this dialect knock
     content_type: str  # of a stream
     headers: Mapping[str, str] = {}  # sent with every request to a backend

@@ -1,0 +1,141 @@
+"""The composition root: a loaded configuration -> a house. The only file that knows every class.
+
+What must outlive a reload (limits, cooldowns, the client session) is `Ground`; what a reload builds anew is `House`.
+"""
+
+import itertools
+import random
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+
+from llmux import __version__
+from llmux.clock import Clock, SystemClock
+from llmux.config.endpoint import Endpoint
+from llmux.config.load import Loaded
+from llmux.config.schema import Config
+from llmux.credentials.keys import sign
+from llmux.demo.transport import DemoTransport
+from llmux.dialects.registry import TABLE
+from llmux.gateway.attempt import Route
+from llmux.gateway.counting import Counter
+from llmux.gateway.explain import Explainer
+from llmux.gateway.gateway import Gateway, Parts, Settings
+from llmux.gateway.health import Health
+from llmux.gateway.ledger import Ledger
+from llmux.gateway.limits import Keeper
+from llmux.gateway.planner import Planner
+from llmux.ir.value import Value
+from llmux.responder import Client
+from llmux.routing.assemble import Assembled, assemble
+from llmux.server.auth import Door, digest
+from llmux.server.models import Card
+from llmux.server.services import Services
+from llmux.store.base import Store
+from llmux.store.open import open_store
+from llmux.telemetry import Listener
+from llmux.transports.base import Transport
+from llmux.transports.http import HttpTransport, open_session
+
+
+class Ground(Value):
+    """What outlives a reload."""
+
+    clock: Clock
+    tell: Listener
+    session: aiohttp.ClientSession
+    store: Store
+    ledger: Ledger
+    limits: Keeper
+    next_id: Callable[[], str]
+    started: float  # Unix seconds
+
+
+@asynccontextmanager
+async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
+    """Opens in order, closes in reverse, also when the third of five fails to open."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = open_store(loaded.config.store.url)
+        stack.push_async_callback(store.close)
+        session = await stack.enter_async_context(open_session())
+        limits = Keeper(clock)
+        ledger = Ledger(store, clock, tell, limits)
+        stack.push_async_callback(ledger.close)
+        yield Ground(clock, tell, session, store, ledger, limits, ids(), clock.now())
+
+
+def ids() -> Callable[[], str]:
+    """Names for requests: a random prefix and a counter, which costs a twentieth of a UUID."""
+    prefix, counter = secrets.token_hex(6), itertools.count(1)
+    return lambda: f"req_{prefix}{next(counter):08x}"
+
+
+class House(Value):
+    """One generation: what the server is handed, and what it was made from."""
+
+    services: Services
+    assembled: Assembled
+
+
+def furnish(loaded: Loaded, ground: Ground) -> House:
+    """A house for one configuration."""
+    config = loaded.config
+    assembled = assemble(config)
+    routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
+    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking)
+    profiles = assembled.profile_of
+    parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
+    services = Services(
+        dialects=TABLE,
+        respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,
+        count=Counter(planner, routes, profiles, ground.clock),
+        explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
+        health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
+        cards=cards(assembled, int(ground.started)),
+        door=door(config),
+        cors=config.cors,
+        keepalive=config.keepalive,
+    )
+    return House(services, assembled)
+
+
+def _route(endpoint: Endpoint, ground: Ground) -> Route:
+    transport: Transport
+    if endpoint.kind == "demo":
+        transport = DemoTransport(ground.clock)
+    else:
+        transport = HttpTransport(endpoint.base_url, ground.session)
+    return Route(
+        TABLE[endpoint.dialect], transport, lambda context: sign(endpoint, context.credential), endpoint.maker
+    )
+
+
+def door(config: Config) -> Door:
+    """Who may come in."""
+    clients = {
+        digest(token.key.reveal()): Client(
+            name, tuple(token.models), token.max_per_hour, token.max_per_5hours, token.max_per_day
+        )
+        for name, token in config.tokens.items()
+    }
+    return Door(clients, allow_anonymous=config.allow_anonymous)
+
+
+def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:
+    """The models that a client may ask for by name: every backend with a model of its own, and every role."""
+    backends = [backend for backend in assembled.catalog.backends if backend.enabled and backend.model != "*"]
+    listed = [
+        Card(
+            backend.name,
+            backend.provider,
+            created,
+            backend.profile.context,
+            backend.profile.max_output,
+            capabilities(backend.profile),
+        )
+        for backend in backends
+    ]
+    return (*listed, *(Card(role, "llmux", created) for role in assembled.catalog.roles))

@@ -1,0 +1,111 @@
+"""The log: a listener that writes a line a fact. Text for a person's terminal, JSON for everything else.
+
+It holds no prompt and no key, because facts hold none. Lines are gathered and written together.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import orjson
+
+from llmux.clock import Clock
+from llmux.telemetry import (
+    AttemptFailed,
+    ConfigReloaded,
+    CooldownStarted,
+    Fact,
+    FieldLearnt,
+    Notice,
+    RequestFinished,
+    StoreFault,
+)
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+# How long a line may wait for others before it is written, in seconds.
+GATHER_S = 0.1
+SERVER_FAULT = 500
+
+
+def _of_request(fact: RequestFinished) -> str:
+    if fact.status >= SERVER_FAULT:
+        return "WARNING"
+    return "INFO" if fact.dialect else "DEBUG"  # a health check is not news
+
+
+LEVEL_OF: Mapping[type[Fact], Callable[[Any], str]] = {
+    RequestFinished: _of_request,
+    AttemptFailed: lambda _: "INFO",
+    CooldownStarted: lambda _: "WARNING",
+    FieldLearnt: lambda _: "INFO",
+    ConfigReloaded: lambda fact: "ERROR" if fact.error else "INFO",
+    StoreFault: lambda _: "WARNING",
+    Notice: lambda fact: fact.level.upper(),
+}
+
+
+def _request_text(fact: RequestFinished) -> str:
+    words = [str(fact.status), fact.dialect or fact.path]
+    if fact.model:
+        words.append(f"{fact.model} -> {fact.backend or '-'}")
+    if fact.attempts > 1:
+        words.append(f"attempts {fact.attempts}")
+    if fact.usage is not None:
+        words.append(f"tokens {fact.usage.total_input_tokens}>{fact.usage.output_tokens}")
+    if fact.first_event_s is not None:
+        words.append(f"first {fact.first_event_s:.3f} s")
+    words.append(f"{fact.duration_s:.3f} s")
+    if fact.client:
+        words.append(fact.client)
+    if fact.error:
+        words.append(fact.error)
+    return "  ".join((*words, fact.request_id))
+
+
+TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
+    RequestFinished: _request_text,
+    AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
+    CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
+    FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",
+    ConfigReloaded: lambda f: f"{f.path}: not reloaded, the old one stays: {f.error}" if f.error else f"{f.path}: reloaded",
+    StoreFault: lambda f: f"the store is away, limits are kept by this process alone: {f.message}",
+    Notice: lambda f: f.message,
+}
+
+
+class Log:
+    """Hears facts and writes lines."""
+
+    def __init__(self, write: Callable[[str], object], clock: Clock, *, level: str, as_json: bool) -> None:
+        self._write = write
+        self._clock = clock
+        self._least = LEVELS.index(level)
+        self._line = self._json if as_json else self._text
+        self._lines: list[str] = []
+
+    def __call__(self, fact: Fact) -> None:
+        """Note a fact."""
+        level = LEVEL_OF.get(type(fact), lambda _: "DEBUG")(fact)
+        if LEVELS.index(level) < self._least:
+            return
+        self._lines.append(self._line(level, fact))
+        if len(self._lines) == 1:
+            self._clock.timer(GATHER_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        if self._lines:
+            lines, self._lines = self._lines, []
+            self._write("".join(lines))
+
+    def _json(self, level: str, fact: Fact) -> str:
+        told = {"time": self._clock.now(), "level": level, "event": type(fact).__name__} | msgspec.to_builtins(fact)
+        return orjson.dumps(told).decode() + "\n"
+
+    def _text(self, level: str, fact: Fact) -> str:
+        moment = datetime.fromtimestamp(self._clock.now(), UTC).astimezone().strftime("%H:%M:%S")
+        make = TEXT_OF.get(type(fact), repr)
+        text = make(fact).rstrip().replace("\n", "\n  ")
+        return f"{moment} {level:<7} {text}\n"
+
