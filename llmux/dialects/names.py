@@ -72,7 +72,7 @@ def _free(name: str, spelling: str, longest: int, taken: set[str]) -> str:
 def legal_id(id: str, limit: int = 64) -> str:  # noqa: A002 - the word of both APIs
     """`id`, or what stands for it if it has other characters than letters, digits, `_` and `-`, or more than `limit`.
 
-    A short one is spelled so that `original_id` can read it; a long one becomes a digest.
+    A short one is spelled so that `original_id` can read it; a long one becomes a digest, of 27 characters.
     """
     if re.fullmatch(r"[a-zA-Z0-9_-]+", id) and len(id) <= limit:
         return id
