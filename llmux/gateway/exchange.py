@@ -4,7 +4,7 @@ Three things are kept apart: a retry asks the same backend again, failover asks 
 commit point there is neither.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from llmux.errors import GatewayError, QuotaUsedUp, RateLimited, Retry
@@ -13,8 +13,6 @@ from llmux.routing.retry import LONGEST, backoff
 
 # How many fields a backend may refuse, one after the other, before it is given up.
 MAX_FIELDS = 4
-
-Larger = Callable[[str], Collection[str]]  # a backend -> the backends with a larger context than it has
 
 
 class Try(Value):
@@ -28,14 +26,17 @@ class Try(Value):
 class Exchange:
     """One request's tries over an ordered plan, which is not empty. It answers; the shell acts and keeps the time.
 
-    `max_retries` is how often one backend is asked again after a passing fault. `deadline` is on the clock of the
-    `now` that `failed` is told: no try begins at or after it.
+    `max_retries` is how often one backend is asked again after a passing fault. `contexts` is how many tokens each
+    backend of the plan holds, as far as that is known. `deadline` is on the clock of the `now` that `failed` is told:
+    no try begins at or after it.
     """
 
-    def __init__(self, plan: Sequence[str], *, max_retries: int, larger: Larger, deadline: float) -> None:
+    def __init__(
+        self, plan: Sequence[str], *, max_retries: int, contexts: Mapping[str, int | None], deadline: float
+    ) -> None:
         self._backend, *self._left = plan
         self._max_retries = max_retries
-        self._larger = larger
+        self._contexts = contexts
         self._deadline = deadline
         self._failures = 0  # of this backend in a row
         self._without: tuple[str, ...] = ()
@@ -81,8 +82,8 @@ class Exchange:
         return Try(self._backend, after, self._without)
 
     def _to_a_larger(self, error: GatewayError, now: float, chance: float) -> Try:
-        larger = self._larger(self._backend)
-        self._left = [backend for backend in self._left if backend in larger]
+        held = self._contexts.get(self._backend)
+        self._left = [backend for backend in self._left if _is_larger(self._contexts.get(backend), held)]
         return self._elsewhere(error, now, chance)
 
     def _without_the_field(self, error: GatewayError, now: float, chance: float) -> Try:
@@ -100,6 +101,11 @@ class Exchange:
         Retry.LARGER: _to_a_larger,
         Retry.WITHOUT_FIELD: _without_the_field,
     }
+
+
+def _is_larger(context: int | None, than: int | None) -> bool:
+    """No limit is larger than any. Yet where that was too small, one that is known to hold the prompt is worth a try."""
+    return context is not None if than is None else context is None or context > than
 
 
 def _most_telling(errors: Sequence[GatewayError]) -> GatewayError:

@@ -102,19 +102,6 @@ def backend_model(backend: Backend, asked: str) -> str:
     return asked.removeprefix(f"{backend.provider}:") if backend.model == "*" else backend.model
 
 
-def larger(pool: Sequence[Backend], name: str) -> frozenset[str]:
-    """The backends of `pool` that hold more tokens than the one called `name`.
-
-    One without a limit holds more than any that has one. Yet when such a one has said that a prompt is too long, those
-    whose limit is known are worth a try: the prompt is known to fit them.
-    """
-    contexts = {backend.name: backend.profile.context for backend in pool}
-    held = contexts[name]
-    if held is None:
-        return frozenset(other for other, context in contexts.items() if context is not None)
-    return frozenset(other for other, context in contexts.items() if context is None or context > held)
-
-
 def matches(globs: Sequence[str], name: str) -> bool:
     """Whether the whole of `name` is like one of `globs`, in any case: `*` is any run, `?` any one character."""
     return _compiled(tuple(globs)).fullmatch(name) is not None

@@ -1,46 +1,141 @@
 """Who fits, is allowed, has room and is up, in order, and a reason for each backend that is not. Pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
+from msgspec.structs import replace
+
+from llmux.errors import ContextTooLong, Forbidden, GatewayError, ModelNotFound, NoBackendUp, RateLimited, Unsupported
+from llmux.ir.capability import Capability
 from llmux.ir.value import Value
+from llmux.routing.catalog import Backend
+from llmux.routing.requirements import Needs
+from llmux.routing.rules import ABLE, EVERY, READY, Case, Condition, Refusal, Why, judge, too_small
 
-# Why a backend is refused. "unfit" never changes for this request; the others pass.
-Why = Literal["unfit", "forbidden", "limited", "down", "full"]
+__all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_count", "refuse"]
 
+PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
 
-class Condition(Value):
-    """How a backend is just now, as this process knows it. Times are Unix seconds.
+# When nobody knows when a place gets free, a client may ask again after this, s.
+SOON = 1.0
 
-    `rests_until` is the end of its cooldown (0: none), for `cause`; `limited` when the cause was a rate limit or a
-    quota rather than a fault. A probe is let through from `probe_from` on. `opens_at` is when its windows have room.
-    `paced` is true when rps or rpm would make a request wait, `full` when no more may be asked at once.
-    """
-
-    rests_until: float = 0.0
-    cause: str = ""
-    limited: bool = False
-    probe_from: float = 0.0
-    opens_at: float = 0.0
-    in_flight: int = 0
-    paced: bool = False
-    full: bool = False
-
-
-class Refusal(Value):
-    """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown."""
-
-    why: Why
-    reason: str
-    until: float = 0.0
+REMEDIES = {
+    "vision": "set vision = true on a backend that can see",
+    "thinking": 'set thinking = true on a backend that can reason, or thinking = "prefer" in [routing]',
+    "tools": "set tools = true on a backend that can call tools",
+}
 
 
 class Choice(Value):
     """The decision: `plan` names the backends to try in order; every other one is in `refused`.
 
-    `warnings` disclose what was given up ("approx=thinking": nothing that fits can reason).
+    `warnings` disclose what was given up ("dropped=thinking": nothing that fits can reason). `tokens` is what the
+    prompt was taken to hold.
     """
 
     plan: tuple[str, ...]
     refused: Mapping[str, Refusal]
     warnings: tuple[str, ...] = ()
+    tokens: int = 0
+
+
+class Policy(Value):
+    """How to choose: at `now` (Unix seconds), with what regard for thinking.
+
+    `tokens` is a better figure for the prompt than `Needs.bytes`, when the caller has made one; see `needs_count`.
+    """
+
+    now: float
+    thinking: Literal["prefer", "require"] = "prefer"
+    tokens: int | None = None
+
+
+def choose(
+    needs: Needs,
+    pool: Sequence[Backend],
+    allowed: Sequence[str],
+    conditions: Mapping[str, Condition],
+    policy: Policy,
+) -> Choice:
+    """The backends of `pool` that can answer, first fit first, and why the others cannot.
+
+    `allowed` are globs of what the client may use, by the model's name as it asks for it or by the backend's; none: all
+    of it. A backend that `conditions` does not know is ready. One that would have to wait for its pace comes last.
+    """
+    tokens = needs.bytes if policy.tokens is None else min(policy.tokens, needs.bytes)
+    case = Case(needs, tokens, allowed, conditions, policy.now)
+    choice = _choose(pool, case)
+    if choice.plan or policy.thinking == "require" or Capability.THINKING not in needs.capabilities:
+        return choice
+    choice = _choose(pool, replace(case, needs=_without_thinking(needs)))
+    return replace(choice, warnings=("dropped=thinking",)) if choice.plan else choice
+
+
+def needs_count(needs: Needs, pool: Sequence[Backend]) -> bool:
+    """Whether a better figure than `needs.bytes` could decide anything: a backend is too small by bytes alone."""
+    case = Case(_without_thinking(needs), needs.bytes)
+    return any(judge(ABLE, backend, case) is None and too_small(backend, case) is not None for backend in pool)
+
+
+def _choose(pool: Sequence[Backend], case: Case) -> Choice:
+    verdicts = {backend.name: judge(EVERY, backend, case) for backend in pool}
+    refused = {name: refusal for name, refusal in verdicts.items() if refusal is not None}
+    fit = [name for name in verdicts if name not in refused]
+    fit.sort(key=lambda name: case.conditions.get(name, READY).paced)  # stable: else in order
+    return Choice(tuple(fit), refused, tokens=case.tokens)
+
+
+def _without_thinking(needs: Needs) -> Needs:
+    return replace(needs, capabilities=needs.capabilities - {Capability.THINKING})
+
+
+# --- what the client hears when the plan is empty --------------------------------------------------------------------
+
+
+def refuse(choice: Choice, needs: Needs, now: float) -> GatewayError:
+    """The error for a choice without a plan, at `now` (Unix seconds). The nearest chance decides.
+
+    A backend that could answer later: RateLimited, or NoBackendUp if one is down, with the earliest moment. One that
+    could for another client: Forbidden. None that ever could: ModelNotFound, ContextTooLong or Unsupported.
+    """
+    refusals = choice.refused.values()
+    waiting = {name: refusal for name, refusal in choice.refused.items() if refusal.why in PASSING}
+    if waiting:
+        return _later(waiting, now)
+    if any(refusal.why == "forbidden" for refusal in refusals):
+        return Forbidden(f"llmux: this key may not use model {needs.model}")
+    serious = [refusal for refusal in refusals if not {"enabled", "name"}.intersection(refusal.lacks)]
+    if not serious:
+        return _unknown(choice, needs)
+    rooms = [refusal.room for refusal in serious if "context" in refusal.lacks]
+    return _too_long(choice.tokens, max(rooms), needs.output_tokens) if rooms else _unsupported(serious)
+
+
+def _later(waiting: Mapping[str, Refusal], now: float) -> GatewayError:
+    earliest = min(refusal.until or now + SOON for refusal in waiting.values())
+    # Whole seconds, upwards: a header cannot say less, and a client that waits so long has waited long enough.
+    retry_after = None if math.isinf(earliest) else float(max(math.ceil(earliest - now), SOON))
+    reasons = "; ".join(f"{name}: {refusal.reason}" for name, refusal in waiting.items())
+    error = NoBackendUp if any(refusal.why == "down" for refusal in waiting.values()) else RateLimited
+    return error(f"llmux: no backend can answer now ({reasons})", retry_after=retry_after)
+
+
+def _unknown(choice: Choice, needs: Needs) -> GatewayError:
+    disabled = [name for name, refusal in choice.refused.items() if "enabled" in refusal.lacks]
+    why = f"disabled: {', '.join(disabled)}" if disabled else "no backend takes a model of this name"
+    return ModelNotFound(f"model: {needs.model} ({why})", param="model")
+
+
+def _too_long(tokens: int, room: int, output: int) -> GatewayError:
+    """The sentence that clients look for. `room` is what the output asked for leaves of the largest context."""
+    beside = f" (beside {output} tokens of output asked for)" if output else ""
+    return ContextTooLong(f"prompt is too long: {tokens} tokens > {room} maximum{beside}", param="messages")
+
+
+def _unsupported(serious: Iterable[Refusal]) -> GatewayError:
+    """What every backend lacks; where each lacks another thing, all of it, for none has it together."""
+    lacks = [set(refusal.lacks) for refusal in serious]
+    missing = sorted(set.intersection(*lacks) or set.union(*lacks))
+    remedies = "; ".join(REMEDIES[capability] for capability in missing)
+    return Unsupported(f"llmux: no backend supports {' and '.join(missing)}: {remedies}")

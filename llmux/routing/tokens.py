@@ -71,7 +71,7 @@ def request_tokens(request: Request) -> int:
 
 
 def request_text(request: Request) -> Iterator[bytes]:
-    """Every text that is sent, as UTF-8, in pieces of PIECE_BYTES; the last is shorter. Nothing is left out but media."""
+    """Every text that is sent, as UTF-8, in pieces of PIECE_BYTES, the last one shorter. Media are not text."""
     pending = bytearray()
     for text in _texts(request):
         for start in range(0, len(text), PIECE_BYTES):

@@ -1,0 +1,81 @@
+"""Rate windows: may one more request be sent now, and if not, when. Arithmetic over two counters; pure.
+
+A store does no more than add to counters. `slot` names the counters that a window has just now, and `wait` says from
+what they hold how long to wait. Times are Unix seconds, spans are seconds.
+
+- sliding: the count of the last span, estimated from this slot of the clock and the fading part of the one before.
+- calendar: the count since the hour or the day began, in UTC.
+- calendar, five hours: the count since the first request, which opens a span of its own. Its counter has no time in its
+  name; it lives for one span from its first addition. A second counter keeps when that was.
+"""
+
+import math
+
+from llmux.ir.value import Value
+from llmux.routing.catalog import Window
+
+FROM_FIRST_REQUEST = 18_000  # s; the calendar has no five hours
+
+# Added to every wait, s: a Unix time in a float is true to 2e-7 s, and who waits must not come back too early.
+MARGIN = 0.001
+
+
+class Slot(Value):
+    """The counters that one window has at one moment.
+
+    A request adds 1 to `current`; `previous` is what `wait` must know beside it ("": nothing). Counters made now live
+    until `expires`. Where `starts` is true, `previous` keeps the time of the first request: whoever finds that its own
+    addition made `current` 1, while `previous` holds nothing, adds `now` to `previous`.
+    """
+
+    current: str
+    previous: str
+    expires: float
+    starts: bool = False
+
+
+def slot(prefix: str, window: Window, now: float) -> Slot:
+    """The counters of `window` for what `prefix` names."""
+    key, span = f"{prefix}:{window.seconds}", window.seconds
+    index = int(now // span)
+    if window.kind == "sliding":
+        return Slot(f"{key}:{index}", f"{key}:{index - 1}", (index + 2.0) * span)
+    if span == FROM_FIRST_REQUEST:
+        return Slot(key, f"{key}:start", now + span, starts=True)
+    return Slot(f"{key}:{index}", "", (index + 1.0) * span)
+
+
+def wait(window: Window, now: float, previous: float, current_before: float) -> float:
+    """Seconds until one more request fits into `window`; 0.0 is now.
+
+    `previous` is what the counter `Slot.previous` holds, `current_before` what `Slot.current` held before this request
+    was added. Waiting so long is enough if nobody else comes; it is infinite when not even one request is allowed.
+    """
+    span = window.seconds
+    if window.kind == "sliding":
+        return wait_for(1, window.limit, span, now, previous, current_before)
+    if current_before + 1 <= window.limit:
+        return 0.0
+    if window.limit < 1:
+        return math.inf
+    if span == FROM_FIRST_REQUEST:
+        started = previous or now  # a start that nobody could note is taken to be as late as can be
+        return max(started + span - now, 0.0) + MARGIN
+    return span - now % span + MARGIN
+
+
+def wait_for(spend: float, limit: float, span: float, now: float, previous: float, current: float) -> float:
+    """Seconds until `spend` fits under `limit` per sliding `span`; 0.0 is now, infinite is never.
+
+    `previous` and `current` are what the last slot of the clock and this one have counted. The last one fades as this
+    one fills; when this slot is over, it is the one that fades.
+    """
+    if spend > limit:
+        return math.inf
+    passed = now % span / span
+    room = limit - current - spend
+    if previous * (1 - passed) <= room:
+        return 0.0
+    if room >= 0:
+        return span * (1 - room / previous - passed) + MARGIN
+    return span * (1 - passed) + span * max(1 - (limit - spend) / current, 0.0) + MARGIN
