@@ -20,14 +20,14 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 class SseFramer:
     """Cuts a byte stream into frames."""
 
-    __slots__ = ("_first", "_held", "_pending", "_returns", "_size")
+    __slots__ = ("_first", "_pending", "_returned", "_returns", "_size")
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []  # joined only when a line end arrives: a long line costs no copies
+        self._pending: list[bytes] = []  # joined once, when the frame is complete: a long one costs no copies
         self._size = 0
         self._first = True
         self._returns = False  # the stream has used a CR
-        self._held = False  # ... and its last byte was one: is it half of a CRLF?
+        self._returned = False  # ... and its last byte was one: an LF that follows belongs to it
 
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes.
@@ -39,7 +39,7 @@ class SseFramer:
             data = self._skip_bom(data)
         if self._returns or b"\r" in data:
             data = self._normalise(data)
-        if b"\n" not in data:
+        if b"\n\n" not in data and not self._completes(data):
             self._hold(data)
             return []
         if self._pending:
@@ -55,6 +55,10 @@ class SseFramer:
         frame = parse(b"".join(self._pending))
         self._pending.clear()
         return [frame] if frame[1] else []
+
+    def _completes(self, data: bytes) -> bool:
+        """Whether the blank line that ends a frame lies across the cut before `data`."""
+        return data[:1] == b"\n" and bool(self._pending) and self._pending[-1][-1:] == b"\n"
 
     def _hold(self, data: bytes) -> None:
         if not data:
@@ -75,12 +79,11 @@ class SseFramer:
         return data.removeprefix(BOM)
 
     def _normalise(self, data: bytes) -> bytes:
-        self._returns = True
-        if self._held:
-            data = b"\r" + data
-        self._held = data.endswith(b"\r")
-        if self._held:
-            data = data[:-1]
+        if not data:
+            return data
+        if self._returned:
+            data = data.removeprefix(b"\n")
+        self._returns, self._returned = True, data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
