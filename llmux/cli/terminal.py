@@ -11,7 +11,7 @@ import click
 class Failure(click.ClickException):
     """A command could not do what it was asked; the message is a sentence that says what to do. Exit code 1."""
 
-    def show(self, file: object = None) -> None:
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
         """One plain sentence on stderr, with no trace."""
         click.echo(f"llmux: {self.message}", err=True)
 

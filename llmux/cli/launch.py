@@ -1,0 +1,111 @@
+"""llmux launch: runs a client with its environment set for this gateway, and a gateway beside it when none runs."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from msgspec.structs import replace
+
+from llmux.cli import configured
+from llmux.cli.address import Address, address_of, health
+from llmux.cli.clients import CLIENTS, Program
+from llmux.cli.terminal import Failure
+from llmux.config.schema import Config
+
+HELP = """Start a client on this gateway.
+
+Its environment is set, nothing of it is written down. When no gateway runs at the configured address, one is started
+for as long as the client runs. What stands after CLIENT is the client's own.
+
+\b
+  llmux launch claude
+  llmux launch claude -p "What does this project do?"
+  llmux launch --config work.toml claude --model sonnet
+  eval "$(llmux launch --print claude)"     in this shell, from now on
+
+CLIENT is one of: CLIENTS.
+"""
+
+# Sent where no token is configured: clients insist on having one.
+ANY_TOKEN = "llmux"  # noqa: S105 - not a secret
+
+
+@click.command(
+    help=HELP.replace("CLIENTS", ", ".join(CLIENTS)),
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@configured.option
+@click.option("--print", "only_print", is_flag=True, help="Print the environment, and start nothing.")
+@click.argument("client", type=click.Choice(list(CLIENTS)))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def launch(ctx: click.Context, *, config: Path | None, only_print: bool, client: str, args: tuple[str, ...]) -> None:
+    """Run the client, and be gone with its exit code."""
+    program, settings = CLIENTS[client], configured.load(config).config
+    address = _for_clients(settings)
+    if only_print:
+        _print(program, address)
+        return
+    command = shutil.which(program.command)
+    if command is None:
+        raise Failure(f"there is no {program.command} on the PATH. Install it: {program.install}")
+    if health(address) is not None:
+        ctx.exit(_run([command, *args], _environment(program, address)))
+    from llmux.cli.beside import gateway
+
+    with gateway(config) as url:
+        ctx.exit(_run([command, *args], _environment(program, replace(address, url=url))))
+
+
+def _for_clients(config: Config) -> Address:
+    """The gateway's address with something as a token, unless the client's own login is passed on to a provider."""
+    address = address_of(config)
+    passed_on = any(provider.api_key.reveal() == "client" for provider in config.provider.values())
+    return address if address.token or passed_on else replace(address, token=ANY_TOKEN)
+
+
+def changes(program: Program, address: Address) -> dict[str, str]:
+    """The variables that point `program` at the gateway."""
+    values = {"url": address.url, "token": address.token, "certificate": address.certificate}
+    wanted = {name: value.format_map(values) for name, value in program.environment.items()}
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _cleared(program: Program, address: Address) -> tuple[str, ...]:
+    return program.cleared if address.token else ()
+
+
+def _environment(program: Program, address: Address) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in _cleared(program, address)}
+    return {**kept, **_around_proxies(kept), **changes(program, address)}
+
+
+def _around_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """A proxy that this machine uses for the world must not be asked for a gateway on loopback."""
+    if not any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in environment):
+        return {}
+    exempt = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
+    exempt = ",".join(filter(None, [exempt, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": exempt, "no_proxy": exempt}
+
+
+def _print(program: Program, address: Address) -> None:
+    for name in _cleared(program, address):
+        click.echo(f"unset {name}")
+    for name, value in changes(program, address).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run to the end. The client alone hears Ctrl-C; a request to stop is handed on to it."""
+    with subprocess.Popen(command, env=environment) as child:  # noqa: S603 - the person asked for this command
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda got, _frame: child.send_signal(got))
+        code = child.wait()
+    return 128 - code if code < 0 else code

@@ -1,0 +1,73 @@
+"""What `start` and `check` say of a configuration: where it came from, its backends in order, how to reach it."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from llmux.cli.terminal import heading, table
+from llmux.config.load import Loaded
+from llmux.config.schema import Config
+from llmux.routing.catalog import Backend, Limits
+
+# How the line begins that tells the gateway's URL; `launch` reads it.
+LISTENS = "llmux listens on "
+# Seconds of a window -> how a person says it.
+SPANS = {3600: "hour", 18_000: "5 hours", 86_400: "day"}
+COLUMNS = ("", "backend", "dialect", "context", "can", "answers to", "limits")
+
+
+def show_origin(loaded: Loaded) -> None:
+    """Where the configuration came from, and what should be known of it."""
+    if loaded.files:
+        click.echo("Configuration: " + ", ".join(map(str, loaded.files)))
+    if loaded.found:
+        click.echo("Found, since no backend is configured:")
+    for line in loaded.found:
+        click.echo(f"  {line}")
+    for notice in loaded.notices:
+        click.echo(f"Note: {notice}")
+
+
+def show_backends(backends: Sequence[Backend]) -> None:
+    """The backends, in the order in which they are tried."""
+    heading("Backends, in the order they are tried")
+    table(COLUMNS, [_row(number, backend) for number, backend in enumerate(backends, 1)])
+
+
+def show_clients(config: Config, url: str) -> None:
+    """How to point clients at the gateway."""
+    token = "YOUR_TOKEN" if config.tokens else "any"
+    heading("Point a client at it")
+    click.echo(f"  Claude Code   ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude")
+    click.echo(f"  OpenAI SDKs   OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={token} python app.py")
+    click.echo("  or simply     llmux launch claude")
+
+
+def _row(number: int, backend: Backend) -> tuple[str, ...]:
+    profile = backend.profile
+    abilities = {"vision": profile.vision, "thinking": profile.thinking, "tools": profile.tools}
+    return (
+        str(number),
+        backend.name if backend.enabled else f"{backend.name} (disabled)",
+        backend.dialect,
+        f"{profile.context:,}" if profile.context else "any",
+        ", ".join(word for word, can in abilities.items() if can) or "text",
+        " ".join(backend.match) or "any name",
+        ", ".join(_limits(backend)) or "none",
+    )
+
+
+def _limits(backend: Backend) -> Iterator[str]:
+    for window in backend.windows:
+        per = SPANS.get(window.seconds, f"{window.seconds} s")
+        yield f"{window.limit} per {per}{' of the calendar' if window.kind == 'calendar' else ''}"
+    yield from _pace(backend.limits)
+
+
+def _pace(limits: Limits) -> Iterator[str]:
+    if limits.rps is not None:
+        yield f"{limits.rps:g} a second"
+    if limits.rpm is not None:
+        yield f"{limits.rpm:g} a minute"
+    if limits.concurrent is not None:
+        yield f"{limits.concurrent} at once"
