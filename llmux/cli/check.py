@@ -25,11 +25,10 @@ then 2.
 def check(*, config: Path | None) -> None:
     """Read the configuration and say what it means."""
     loaded = configured.load(config)
-    catalog = assemble(loaded.config, loaded.tables).catalog
     url = address_of(loaded.config).url
     show_origin(loaded)
     click.echo(f"It would listen on {url}\n")
-    show_backends(catalog.backends)
+    show_backends(assemble(loaded.config, loaded.tables))
     click.echo()
     show_clients(loaded.config, url)
     click.echo("\nThe configuration holds.")

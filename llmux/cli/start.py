@@ -46,7 +46,7 @@ def say_ready(ready: Ready) -> None:
     click.echo(f"{LISTENS}{ready.url}")
     show_origin(ready.loaded)
     click.echo()
-    show_backends(ready.house.assembled.catalog.backends)
+    show_backends(ready.house.assembled)
     click.echo()
     show_clients(ready.loaded.config, ready.url)
     click.echo("\nCtrl-C stops it.")

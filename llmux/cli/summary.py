@@ -1,18 +1,18 @@
 """What `start` and `check` say of a configuration: where it came from, its backends in order, how to reach it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 
 from llmux.cli.terminal import heading, table
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
+from llmux.gateway.budget import SPANS
+from llmux.routing.assemble import Assembled
 from llmux.routing.catalog import Backend, Limits
 
 # How the line begins that tells the gateway's URL; `launch` reads it.
 LISTENS = "llmux listens on "
-# Seconds of a window -> how a person says it.
-SPANS = {3600: "hour", 18_000: "5 hours", 86_400: "day"}
 COLUMNS = ("", "backend", "dialect", "context", "can", "answers to", "limits")
 
 
@@ -28,10 +28,14 @@ def show_origin(loaded: Loaded) -> None:
         click.echo(f"Note: {notice}")
 
 
-def show_backends(backends: Sequence[Backend]) -> None:
+def show_backends(assembled: Assembled) -> None:
     """The backends, in the order in which they are tried."""
     heading("Backends, in the order they are tried")
-    table(COLUMNS, [_row(number, backend) for number, backend in enumerate(backends, 1)])
+    rows = [
+        _row(number, backend, assembled.limits.get(backend.provider, Limits()))
+        for number, backend in enumerate(assembled.catalog.backends, 1)
+    ]
+    table(COLUMNS, rows)
 
 
 def show_clients(config: Config, url: str) -> None:
@@ -43,7 +47,7 @@ def show_clients(config: Config, url: str) -> None:
     click.echo("  or simply     llmux launch claude")
 
 
-def _row(number: int, backend: Backend) -> tuple[str, ...]:
+def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:
     profile = backend.profile
     abilities = {"vision": profile.vision, "thinking": profile.thinking, "tools": profile.tools}
     return (
@@ -53,7 +57,7 @@ def _row(number: int, backend: Backend) -> tuple[str, ...]:
         f"{profile.context:,}" if profile.context else "any",
         ", ".join(word for word, can in abilities.items() if can) or "text",
         " ".join(backend.match) or "any name",
-        ", ".join(_limits(backend)) or "none",
+        ", ".join([*_limits(backend), *(f"{limit} at {backend.provider}" for limit in _pace(of_provider))]) or "none",
     )
 
 
