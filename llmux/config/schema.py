@@ -4,9 +4,16 @@ Every field carries its unit in its comment. A resolved key never prints: see Se
 into these values; `config.toml` at the root of the repository documents each key.
 """
 
-from typing import Literal, dataclass_transform
+from typing import Annotated, Literal, dataclass_transform
 
 import msgspec
+
+# What a number may be. A value outside stops the start.
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
+Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
+Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -43,13 +50,14 @@ class Provider(Section):
     """A company or program that serves models: dialect x transport x credential."""
 
     api: str = ""  # dialect: openai | claude | demo; "" : as the built-in table says, else openai
-    base_url: str = ""
-    api_key: Secret = Secret()  # "client": the caller's own key is passed on
+    base_url: str = ""  # http or https; with the version where the API has one: "https://api.openai.com/v1"
+    api_key: Secret = Secret()  # "client": the caller's own key is passed on; "": the built-in table's variable
+    auth: Literal["", "bearer", "x-api-key", "none"] = ""  # how the key is sent; "": as the dialect's maker does
     headers: dict[str, str] = {}  # added to every request
-    rps: float | None = None  # requests a second
-    rpm: float | None = None  # requests a minute
-    concurrent: int | None = None  # requests at once
-    timeout: float | None = None  # s; instead of request_timeout
+    rps: Positive | None = None  # requests a second
+    rpm: Positive | None = None  # requests a minute
+    concurrent: Amount | None = None  # requests at once
+    timeout: Positive | None = None  # s; instead of request_timeout
     verbatim: bool = True  # same dialect: pass bytes on as they come; false: decode and encode anew
     enabled: bool = True
 
@@ -59,21 +67,21 @@ class Backend(Section):
 
     model: str  # provider:model; "provider:*" passes the client's model name on
     name: str = ""
-    context: int | None = None  # tokens; None: no limit
-    max_output: int | None = None  # tokens
+    context: Amount | None = None  # tokens; None: no limit
+    max_output: Amount | None = None  # tokens; None: what is known of the model
     vision: bool | None = None  # None: what is known of the model
     thinking: bool | None = None
     tools: bool | None = None
     model_match: list[str] = []  # globs of the client's model name; none: any
-    max_per_hour: int | None = None  # requests
-    max_per_5hours: int | None = None
-    max_per_day: int | None = None
+    max_per_hour: Amount | None = None  # requests
+    max_per_5hours: Amount | None = None
+    max_per_day: Amount | None = None
     window: Literal["sliding", "calendar"] = "sliding"
-    rps: float | None = None
-    rpm: float | None = None
-    concurrent: int | None = None
-    weight: int = 1
-    key_delete: list[str] = []  # in the file also a single string
+    rps: Positive | None = None
+    rpm: Positive | None = None
+    concurrent: Amount | None = None
+    weight: Count = 1
+    key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
     enabled: bool = True
@@ -91,9 +99,9 @@ class Token(Section):
 
     key: Secret
     models: list[str] = []  # globs; none: every model
-    max_per_hour: int | None = None
-    max_per_5hours: int | None = None
-    max_per_day: int | None = None
+    max_per_hour: Amount | None = None  # requests
+    max_per_5hours: Amount | None = None
+    max_per_day: Amount | None = None
 
 
 class Routing(Section):
@@ -106,22 +114,22 @@ class Cors(Section):
     """Which web pages may call llmux from a browser. Off unless `origins` names some."""
 
     origins: list[str] = []  # "*" or full origins
-    max_age: int = 600  # s
+    max_age: Count = 600  # s
 
 
 class Config(Section):
     """The whole file."""
 
     host: str = "127.0.0.1"
-    port: int = 8082
-    workers: int = 1
-    request_timeout: float = 90  # s to the first event of an answer, per attempt
-    idle_timeout: float = 120  # s between two events of an answer
-    deadline: float = 600  # s after which no further try is begun
-    keepalive: float = 10  # s of silence before the client is sent a keep-alive
-    max_retries: int = 2  # tries at the same backend after the first
-    max_body_mb: float = 64
-    drain_timeout: float = 30  # s given to open answers at a stop
+    port: Port = 8082  # 0: any that is free
+    workers: Amount = 1
+    request_timeout: Positive = 90  # s to the first event of an answer, per attempt
+    idle_timeout: Positive = 120  # s between two events of an answer
+    deadline: Positive = 600  # s after which no further try is begun
+    keepalive: Positive = 10  # s of silence before the client is sent a keep-alive
+    max_retries: Count = 2  # tries at the same backend after the first
+    max_body_mb: Positive = 64
+    drain_timeout: Span = 30  # s given to open answers at a stop
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "text", "json"] = "auto"
     log_bodies: bool = False

@@ -1,0 +1,157 @@
+"""What no single key can tell: whether the parts of a configuration fit each other. Pure; it is told which files exist.
+
+Types, unknown keys and ranges are `strict.py`'s business.
+"""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from llmux.config.problem import Path, hint
+from llmux.config.schema import Config, Provider
+from llmux.config.tables import DIALECTS, Row
+
+Found = tuple[Path, str]  # a problem: where, and what
+
+APIS = (*DIALECTS, "demo")
+PLANNED_APIS: Mapping[str, str] = {
+    "responses": 'arrives with the Responses dialect; until then api = "openai" speaks Chat Completions',
+    "gemini": 'arrives with the Gemini dialect; until then name the provider "gemini": its OpenAI form is built in',
+    "ollama": 'arrives with the Ollama dialect; until then api = "openai" with the path /v1 speaks to Ollama',
+}
+STORES = ("memory:", "sqlite:")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
+HEADER_VALUE = re.compile(r"[^\r\n\x00]*")
+OPEN_TO_ALL = (
+    "{host} is not loopback, and whoever reaches it could use your keys: add [tokens], or say allow_anonymous = true"
+)
+
+
+def check(config: Config, rows: Mapping[str, Row], exists: Callable[[str], bool]) -> Iterator[Found]:
+    """Every problem of `config`. `rows` are the providers known by name; `exists` says whether a file can be read."""
+    for name, provider in config.provider.items():
+        if not name or ":" in name:
+            yield ("provider", name), "a provider's name is not empty and holds no colon"
+        yield from ((("provider", name, *at), said) for at, said in _provider(provider, rows.get(name)))
+    yield from _backends(config, rows)
+    yield from _roles(config)
+    yield from _tokens(config)
+    yield from _server(config, exists)
+    yield from _lists(config)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens there."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _provider(provider: Provider, row: Row | None) -> Iterator[Found]:
+    if provider.api in PLANNED_APIS:
+        yield ("api",), PLANNED_APIS[provider.api]
+    elif provider.api not in ("", *APIS):
+        yield ("api",), f"unknown dialect; {hint(provider.api, APIS)}"
+    for key, value in provider.headers.items():
+        if not _is_header(key, value):
+            yield ("headers", key), "not a header that can be sent"
+    if provider.base_url:
+        if not _is_url(provider.base_url):
+            yield ("base_url",), 'expected an address such as "https://api.example.com/v1"'
+    elif provider.api != "demo":
+        yield from _at_its_row(provider, row)
+
+
+def _at_its_row(provider: Provider, row: Row | None) -> Iterator[Found]:
+    """A provider that is where its row says."""
+    if row is None:
+        yield ("base_url",), "missing: llmux knows no provider of this name"
+    elif provider.enabled and row.keys and not provider.api_key.reveal():
+        yield ("api_key",), f"missing: set it here, or in the environment as {' or '.join(row.keys)}"
+
+
+def _backends(config: Config, rows: Mapping[str, Row]) -> Iterator[Found]:
+    names = Counter(backend.name or backend.model for backend in config.backend)
+    seen = set[str]()
+    for index, backend in enumerate(config.backend):
+        provider, colon, model = backend.model.partition(":")
+        known = (*config.provider, *rows)
+        if not colon or not provider or not model:
+            yield ("backend", index, "model"), 'expected "provider:model", such as "openai:gpt-4o" or "openai:*"'
+        elif provider not in known:
+            yield ("backend", index, "model"), f'names no provider: there is no "{provider}"; {hint(provider, known)}'
+        name = backend.name or backend.model
+        if names[name] > 1 and name in seen:
+            yield ("backend", index, "name"), f'a second backend is called "{name}": give one of them a name of its own'
+        seen.add(name)
+
+
+def _roles(config: Config) -> Iterator[Found]:
+    known = {name for backend in config.backend for name in (backend.name or backend.model, backend.model)}
+    for name, role in config.role.items():
+        if name in known:
+            yield ("role", name), "a backend has this name too: a model's name must mean one of them"
+        if not role.backends:
+            yield ("role", name, "backends"), "names no backend"
+        for index, backend in enumerate(role.backends):
+            if backend not in known:
+                yield ("role", name, "backends", index), f'there is no backend "{backend}"; {hint(backend, known)}'
+
+
+def _tokens(config: Config) -> Iterator[Found]:
+    owners: dict[str, str] = {}
+    for name, token in config.tokens.items():
+        key = token.key.reveal()
+        if not key:
+            yield ("tokens", name), "an empty key would let everybody in"
+        elif owner := owners.get(key):
+            yield ("tokens", name), f"has the same key as {owner}: nobody could tell them apart"
+        owners[key] = name
+
+
+def _server(config: Config, exists: Callable[[str], bool]) -> Iterator[Found]:
+    if not (is_loopback(config.host) or config.tokens or config.allow_anonymous):
+        yield ("host",), OPEN_TO_ALL.format(host=config.host or "every address")
+    for key in ("ssl_key_file", "ssl_cert_file") if config.https_enabled else ():
+        path = getattr(config, key)
+        if not path:
+            yield (key,), "missing: HTTPS needs it; bin/cert makes a pair"
+        elif not exists(path):
+            yield (key,), f"no such file: {path}"
+    if not config.store.url.startswith(STORES):
+        planned = config.store.url.startswith(("redis:", "rediss:"))
+        yield ("store", "url"), "Redis arrives later; " * planned + 'expected "memory:" or "sqlite:[path]"'
+
+
+def _lists(config: Config) -> Iterator[Found]:
+    for index, network in enumerate(config.trusted_proxies):
+        if not _is_network(network):
+            yield ("trusted_proxies", index), 'expected an address or a network, such as "10.0.0.0/8"'
+    for index, origin in enumerate(config.cors.origins):
+        if origin != "*" and not (_is_url(origin) and not urlsplit(origin).path):
+            yield ("cors", "origins", index), 'expected "*" or an origin such as "https://app.example.com"'
+
+
+def _is_header(name: str, value: str) -> bool:
+    return HEADER_NAME.fullmatch(name) is not None and HEADER_VALUE.fullmatch(value) is not None
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port_fits = parts.port is None or parts.port > 0  # reading it checks the number
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or re.search(r"\s", text))
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_fits and plain
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True

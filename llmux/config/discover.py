@@ -1,0 +1,95 @@
+"""What can be served when nobody says what: keys in the environment, model servers on this machine, else the demo.
+
+The only I/O is `models_at`, one short look at a loopback address; who calls may bring another.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from llmux.config.schema import Backend, Provider, Secret
+from llmux.config.tables import Row, Tables
+from llmux.ir.value import Value
+
+CONNECT_S = 0.1  # a server on this machine accepts at once or is not there
+LIST_S = 0.5  # one that is loading a model may take a moment to list what it has
+
+# A server's address -> the names of its models; None when nobody answers there.
+Look = Callable[[str], Sequence[str] | None]
+
+
+class Discovery(Value):
+    """What was found. `models` are those that a server lists, by provider; `lines` tell it all without a key."""
+
+    providers: dict[str, Provider]
+    models: Mapping[str, Sequence[str]]
+    lines: tuple[str, ...]
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Listed]
+
+
+def discover(tables: Tables, env: Mapping[str, str], look: Look, written: Mapping[str, Provider]) -> Discovery:
+    """Providers that have a key in `env` or answer on this machine, in the order of the table; the demo if none does.
+
+    `written` holds what is already known of a provider, such as another address of Ollama.
+    """
+    providers: dict[str, Provider] = {}
+    listed: dict[str, Sequence[str]] = {}
+    lines: list[str] = []
+    for name, row in tables.providers.items():
+        if variable := next((key for key in row.keys if env.get(key)), None):
+            providers[name] = Provider(api_key=Secret(env[variable]))
+            lines.append(f"{name}: {variable} is set")
+        elif row.local:
+            there = written.get(name, Provider())
+            address = there.base_url or row.base_url
+            models = look(address)
+            if models is not None:
+                providers[name], listed[name] = there, models
+                lines.append(f"{name}: answers at {urlsplit(address).netloc}, {len(models)} models")
+    if not providers:
+        providers["demo"] = Provider()
+        lines.append("demo: no key and no model server was found; the built-in demo models answer")
+    return Discovery(providers, listed, tuple(lines))
+
+
+def backends(
+    providers: Iterable[str], rows: Mapping[str, Row], listed: Mapping[str, Sequence[str]] | None = None
+) -> list[Backend]:
+    """Backends for providers that have none: first each takes the names that it serves, then each takes any other."""
+    passing_on, taking_all = list[Backend](), list[Backend]()
+    for name in providers:
+        models = (listed or {}).get(name, ())
+        row = rows.get(name, Row(api="openai"))
+        serves, default = (*row.serves, *models), row.default or next(iter(models), "")
+        if serves and default:
+            passing_on.append(Backend(model=f"{name}:*", model_match=list(serves)))
+            taking_all.append(Backend(model=f"{name}:{default}"))
+        else:
+            taking_all.append(Backend(model=f"{name}:*"))
+    return passing_on + taking_all
+
+
+def models_at(address: str) -> Sequence[str] | None:
+    """The models that an OpenAI-compatible server lists, or None when nobody answers in time."""
+    from http.client import HTTPConnection, HTTPException  # slow to import, and seldom needed
+
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT_S)
+    try:
+        connection.connect()
+        connection.sock.settimeout(LIST_S)
+        connection.request("GET", f"{parts.path}/models")
+        listing = msgspec.json.decode(connection.getresponse().read(), type=_Listing)
+    except (OSError, HTTPException, msgspec.MsgspecError):
+        return None
+    finally:
+        connection.close()
+    return [model.id for model in listing.data if "embed" not in model.id]

@@ -1,0 +1,78 @@
+"""A provider, resolved: what the owner wrote of it over its row in the built-in table. Pure."""
+
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from llmux.config.schema import Provider, Secret
+from llmux.config.tables import DIALECTS, Row, Tables
+from llmux.ir.value import Value
+
+Auth = Literal["bearer", "x-api-key", "none", "client"]
+
+# How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
+MAKERS_AUTH: Mapping[str, Auth] = {"openai_chat": "bearer", "claude": "x-api-key"}
+MAKERS: Mapping[str, str] = {"claude": "anthropic"}
+DEMO = "demo"  # api = "demo": answered inside this process
+CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
+
+
+class Endpoint(Value, kw_only=True):
+    """Where a provider is, and how it lets us in. `row` is the built-in row that it is, by name or by address."""
+
+    name: str
+    dialect: str
+    base_url: str = ""  # without a slash at the end
+    api_key: Secret = Secret()
+    auth: Auth = "bearer"
+    headers: Mapping[str, str] = {}
+    rps: float | None = None  # requests a second
+    rpm: float | None = None  # requests a minute
+    concurrent: int | None = None  # requests at once
+    timeout: float | None = None  # s to the first event of an answer; None: request_timeout
+    maker: str = ""
+    kind: Literal["http", "demo"] = "http"
+    row: str = ""
+    verbatim: bool = True
+    enabled: bool = True
+
+
+def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
+    """The provider `name` as it is to be asked. What is not written comes from its row, if it has one."""
+    base = tables.providers.get(name, Row(api="openai"))
+    dialect = DIALECTS[base.api if written.api in ("", DEMO) else written.api]
+    demo = written.api == DEMO or (base.kind == "demo" and not written.base_url)
+    base_url = (written.base_url or base.base_url).rstrip("/")
+    row = _row(name, base_url, tables.providers)
+    return Endpoint(
+        name=name,
+        dialect=dialect,
+        base_url=base_url,
+        api_key=written.api_key,
+        auth=_auth(written, base, dialect),
+        headers=written.headers,
+        rps=written.rps,
+        rpm=written.rpm,
+        concurrent=written.concurrent,
+        timeout=written.timeout,
+        maker=(tables.providers[row].maker or row) if row else MAKERS.get(dialect, name),
+        kind="demo" if demo else "http",
+        row=row,
+        verbatim=written.verbatim,
+        enabled=written.enabled,
+    )
+
+
+def _auth(written: Provider, base: Row, dialect: str) -> Auth:
+    if written.api_key.reveal() == CLIENTS_KEY:
+        return "client"
+    if not written.api_key.reveal():
+        return "none"
+    return written.auth or base.auth or MAKERS_AUTH[dialect]
+
+
+def _row(name: str, base_url: str, known: Mapping[str, Row]) -> str:
+    """The row of this address. Without an address, or with a row's name and another address, the row of this name."""
+    host = urlsplit(base_url).netloc
+    by_address = (row for row, entry in known.items() if host and urlsplit(entry.base_url).netloc == host)
+    return next(by_address, name if name in known else "")
