@@ -1,0 +1,225 @@
+"""The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses.
+
+The rules are routing's (`windows`, `cooldown`), the numbers are the store's; this is the shell between them. What it
+knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from llmux.clock import Clock
+from llmux.errors import GatewayError
+from llmux.gateway.books import Books, Mirror
+from llmux.gateway.budget import Budget, Reservation, WindowUse
+from llmux.gateway.limits import Keeper
+from llmux.ir.value import Value
+from llmux.responder import Client
+from llmux.routing import cooldown
+from llmux.routing.catalog import Backend, Window
+from llmux.routing.cooldown import Rest
+from llmux.routing.rules import READY, Condition
+from llmux.store.base import Store, StoreError
+from llmux.telemetry import CooldownStarted, FieldLearnt, Listener
+
+# Seconds between two looks at the store: how late one worker knows of another's cooldown, and how much a kill may lose
+# of what is written behind the requests (never a count of a window).
+REFRESH_EVERY = 1.0
+
+# Seconds for which failures are remembered after their rest: one that fails again within this rests for longer.
+FAILURES_COUNT_FOR = 1800.0
+
+# Seconds after which a refused field is tried again: by then the provider may have learnt it.
+LEARNT_FOR = 30 * 86_400.0
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Standing(Value):
+    """How a backend stands, for people to read. `rests_for` is in seconds, 0.0 when it does not rest.
+
+    `models` rest by themselves: the backend does not know them. `left_out` are fields that it has refused.
+    """
+
+    backend: str
+    state: Literal["up", "resting", "probing"]
+    cause: str
+    rests_for: float
+    failures: int
+    in_flight: int
+    windows: tuple[WindowUse, ...]
+    models: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+class Ledger:
+    """Says how backends are, counts what is sent to them, and remembers how they failed."""
+
+    def __init__(self, store: Store, clock: Clock, tell: Listener, limits: Keeper) -> None:
+        self._clock, self._tell, self._limits = clock, tell, limits
+        self._books = Books(store, clock, tell)
+        self._budget = Budget(self._books, clock)
+        self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
+        self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
+
+    # --- before a request ---
+
+    def conditions(self, backends: Sequence[Backend], model: str) -> Mapping[str, Condition]:
+        """How each backend is just now for a request to `model`, as this process knows it."""
+        now = self._clock.now()
+        return {backend.name: self._condition(backend, model, now) for backend in backends}
+
+    async def reserve(self, backend: Backend) -> Reservation:
+        """Count a request in the backend's windows.
+
+        Raises:
+            OurLimit: there is no room.
+        """
+        if not backend.windows:
+            return Reservation()
+        return await self._budget.spend(_account(backend), backend.windows, backend.name)
+
+    async def reserve_client(self, client: Client) -> Reservation:
+        """Count a request in the client's windows: once, however many backends are tried for it.
+
+        Raises:
+            OurLimit: there is no room.
+        """
+        windows = _windows(client)
+        if not windows:
+            return Reservation()
+        return await self._budget.spend(f"client/{client.name}", windows, f"client {client.name}")
+
+    def left_out(self, backend: Backend) -> frozenset[str]:
+        """The fields that the backend has refused."""
+        if not self._learnt.values:
+            return _NOTHING
+        return frozenset(field for name, field in self._learnt.values if name == backend.name)
+
+    # --- after a request ---
+
+    def failed(self, backend: Backend, model: str, error: GatewayError) -> float:
+        """It failed: what that means for the next ones. Seconds for which it rests now; 0.0: it does not."""
+        scope = cooldown.scope(error)
+        if scope is None:
+            return 0.0
+        key = (backend.name,) if scope == "backend" else (backend.name, model)
+        now, before = self._clock.now(), self._rests.values.get(key)
+        rest = cooldown.after_failure(before, error, now)
+        if rest is None:
+            return 0.0
+        seconds = max(rest.until - now, 0.0)
+        if rest != before:
+            self._rests.put(key, rest, rest.until + FAILURES_COUNT_FOR)
+            if seconds:
+                self._tell(CooldownStarted(backend.name, rest.cause, seconds))
+        return seconds
+
+    def succeeded(self, backend: Backend, model: str) -> None:
+        """It answered: its failures are forgotten."""
+        if not self._rests.values:
+            return
+        for key in ((backend.name,), (backend.name, model)):
+            rest = self._rests.values.get(key)
+            if rest is not None and cooldown.after_success(rest, self._clock.now()) is None:
+                self._rests.remove(key)
+
+    def learn(self, backend: Backend, field: str) -> None:
+        """The backend refuses a field: leave it out from now on."""
+        key = (backend.name, field)
+        if key not in self._learnt.values:
+            self._learnt.put(key, value=True, expires=self._clock.now() + LEARNT_FOR)
+            self._tell(FieldLearnt(backend.name, field))
+
+    # --- for people ---
+
+    def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
+        """How each backend stands, as this process knows it."""
+        now = self._clock.now()
+        return [self._standing(backend, now) for backend in backends]
+
+    # --- behind the requests ---
+
+    async def run(self) -> None:
+        """Share with the other workers, until cancelled."""
+        while True:
+            await self.refresh()
+            await self._clock.sleep(REFRESH_EVERY)
+
+    async def refresh(self, backends: Iterable[Backend] = ()) -> None:
+        """Write what is to be written, and learn what others wrote; of `backends` the windows too, asked for or not."""
+        for backend in backends:
+            if backend.windows:
+                self._budget.watch(_account(backend), backend.windows)
+        try:
+            await self._books.flush()
+            await self._rests.refresh()
+            await self._learnt.refresh()
+            await self._budget.refresh()
+        except StoreError:
+            return  # the books have told it; the next time may do better
+
+    async def close(self) -> None:
+        """Write what is still to be written. The store stays open: it is its opener's to close."""
+        try:
+            await self._books.flush()
+        except StoreError:
+            return  # told; and there is no next time
+
+    # --- inside ---
+
+    def _condition(self, backend: Backend, model: str, now: float) -> Condition:
+        rest = self._rest(backend.name, model, now) if self._rests.values else None
+        limited = self._limits.limited(backend)
+        if rest is None and not limited and not backend.windows:
+            return READY
+        opens_at = 0.0
+        if backend.windows:
+            self._budget.watch(_account(backend), backend.windows)
+            opens_at = self._budget.opens_at(_account(backend), backend.windows, now)
+        return Condition(
+            rests_until=rest.until if rest else 0.0,
+            cause=rest.cause if rest else "",
+            limited=rest is not None and rest.limited,
+            probe_from=rest.probe_from if rest else 0.0,
+            opens_at=opens_at,
+            in_flight=self._limits.in_flight(backend),
+            paced=limited and self._limits.paced(backend),
+            full=limited and self._limits.full(backend),
+        )
+
+    def _rest(self, name: str, model: str, now: float) -> Rest | None:
+        """The rest that is in force, the longer one of the backend's and its model's."""
+        both = (self._rests.values.get((name,)), self._rests.values.get((name, model)))
+        rests = [rest for rest in both if rest is not None and rest.until > now]
+        return max(rests, key=lambda rest: rest.until, default=None)
+
+    def _standing(self, backend: Backend, now: float) -> Standing:
+        rest = self._rests.values.get((backend.name,))
+        resting = rest is not None and rest.until > now
+        in_flight = self._limits.in_flight(backend)
+        probing = rest is not None and resting and now >= rest.probe_from and in_flight > 0
+        return Standing(
+            backend=backend.name,
+            state="probing" if probing else "resting" if resting else "up",
+            cause=rest.cause if rest else "",
+            rests_for=max(rest.until - now, 0.0) if rest else 0.0,
+            failures=rest.failures if rest else 0,
+            in_flight=in_flight,
+            windows=self._budget.use(_account(backend), backend.windows),
+            models=tuple(sorted(self._models(backend.name, now))),
+            left_out=tuple(sorted(self.left_out(backend))),
+        )
+
+    def _models(self, name: str, now: float) -> Iterable[str]:
+        for key, rest in self._rests.values.items():
+            if key[0] == name and len(key) > 1 and rest.until > now:
+                yield key[1]
+
+
+def _account(backend: Backend) -> str:
+    return f"backend/{backend.name}"
+
+
+def _windows(client: Client) -> tuple[Window, ...]:
+    limits = ((client.max_per_hour, 3600), (client.max_per_5hours, 18_000), (client.max_per_day, 86_400))
+    return tuple(Window(limit, seconds) for limit, seconds in limits if limit is not None)
