@@ -30,6 +30,7 @@ from llmux.gateway.planner import Planner
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing.assemble import Assembled, assemble
+from llmux.routing.catalog import matches
 from llmux.server.auth import Door, digest
 from llmux.server.models import Card
 from llmux.server.services import Services
@@ -95,6 +96,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=cards(assembled, int(ground.started)),
+        allowed=lambda client, model: not client.models or matches(client.models, model),
         door=door(config),
         cors=config.cors,
         keepalive=config.keepalive,
@@ -108,9 +110,7 @@ def _route(endpoint: Endpoint, ground: Ground) -> Route:
         transport = DemoTransport(ground.clock)
     else:
         transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(
-        TABLE[endpoint.dialect], transport, lambda context: sign(endpoint, context.credential), endpoint.maker
-    )
+    return Route(TABLE[endpoint.dialect], transport, lambda context: sign(endpoint, context.credential), endpoint.maker)
 
 
 def door(config: Config) -> Door:

@@ -68,7 +68,9 @@ TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
     CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
     FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",
-    ConfigReloaded: lambda f: f"{f.path}: not reloaded, the old one stays: {f.error}" if f.error else f"{f.path}: reloaded",
+    ConfigReloaded: lambda f: (
+        f"{f.path}: not reloaded, the old one stays: {f.error}" if f.error else f"{f.path}: reloaded"
+    ),
     StoreFault: lambda f: f"the store is away, limits are kept by this process alone: {f.message}",
     Notice: lambda f: f.message,
 }
@@ -108,4 +110,3 @@ class Log:
         make = TEXT_OF.get(type(fact), repr)
         text = make(fact).rstrip().replace("\n", "\n  ")
         return f"{moment} {level:<7} {text}\n"
-

@@ -106,7 +106,11 @@ class Gateway:
             reservation = await parts.ledger.reserve(backend)
             try:
                 tried = await attempt(
-                    request, context, self._recipient(request, backend, step), parts.routes[backend.provider], parts.clock
+                    request,
+                    context,
+                    self._recipient(request, backend, step),
+                    parts.routes[backend.provider],
+                    parts.clock,
                 )
             except BackendUnreachable:
                 reservation.give_back()  # it cannot have seen the request

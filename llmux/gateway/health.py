@@ -55,9 +55,7 @@ class Health(Value):
         route = self.routes[provider]
         headers = {**route.dialect.headers, **route.sign(Context("health"))}
         try:
-            reply = await route.transport.open(
-                Call(route.dialect.models_path, headers, method="GET"), PATIENCE_S
-            )
+            reply = await route.transport.open(Call(route.dialect.models_path, headers, method="GET"), PATIENCE_S)
         except GatewayError as error:
             return "unreachable", error.message
         reply.close()

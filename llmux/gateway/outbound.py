@@ -52,8 +52,11 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     model = backend_model(to.backend, request.model)
     transforms = _transforms(to)
     reasons = request.reasoning.mode in {"on", "auto"}
-    if to.backend.verbatim and to.dialect.name == request.dialect and request.original and not (
-        reasons and not to.profile.thinking
+    if (
+        to.backend.verbatim
+        and to.dialect.name == request.dialect
+        and request.original
+        and not (reasons and not to.profile.thinking)
     ):
         return _verbatim(request, context, to.dialect, model, transforms)
     if reasons and not to.profile.thinking:

@@ -1,7 +1,7 @@
 """One inbound call: authenticate, decode, respond, relay. The same code for every dialect."""
 
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,6 +15,7 @@ from llmux.ir.fold import fold
 from llmux.ir.request import Request
 from llmux.responder import Client, Context
 from llmux.server.auth import QUERY_KEY
+from llmux.server.cors import allow_origin
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay
 from llmux.server.services import Desk, Services
@@ -41,21 +42,23 @@ class Endpoint:
         batches = services.respond(request, self._context(inbound, services, client, record))
         form = self._form(request, record)
         if request.stream:
-            return await self._stream(inbound, batches, form, services.keepalive)
+            return await self._stream(inbound, batches, form, services)
         return await self._whole(batches, form, record)
 
     async def _stream(
-        self, inbound: web.Request, batches: AsyncGenerator[Batch, None], form: AnswerForm, keepalive: float
+        self, inbound: web.Request, batches: AsyncGenerator[Batch, None], form: AnswerForm, services: Services
     ) -> web.StreamResponse:
         record = inbound[RECORD]
 
         def open_response(opened: Opened | None) -> web.StreamResponse:
             headers = answer_headers(opened, record.request_id) | STREAM_HEADERS
-            record.status = 200
-            return web.StreamResponse(headers=headers | {"content-type": self._dialect.content_type})
+            response = web.StreamResponse(headers=headers | {"content-type": self._dialect.content_type})
+            if services.cors.origins:  # the middleware comes too late: a stream's head has gone by then
+                allow_origin(inbound, response, services.cors)
+            return response
 
         encoder = self._dialect.encoder(form)
-        client = ClientStream(inbound, open_response, encoder, self._desk.clock, keepalive)
+        client = ClientStream(inbound, open_response, encoder, self._desk.clock, services.keepalive)
         await relay(batches, client, record, self._desk.clock)
         if client.response is None:
             raise InternalError("llmux: the answer was empty.")
@@ -152,8 +155,3 @@ def safe_query(query: str) -> str:
     if QUERY_KEY not in query:
         return query
     return urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != QUERY_KEY])
-
-
-def forwarded_names(dialects: Mapping[str, Dialect]) -> frozenset[str]:
-    """Every header that some backend may see."""
-    return frozenset(name for dialect in dialects.values() for name in dialect.forwarded)

@@ -9,7 +9,7 @@ from llmux.dialects.base import Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
 from llmux.server.endpoint import RECORD, read_body, safe_query
-from llmux.server.models import encode_cards, find_card
+from llmux.server.models import Card, encode_cards, find_card
 from llmux.server.services import Desk
 
 TRUE = frozenset({"1", "true", "yes"})
@@ -36,15 +36,11 @@ class Operations:
 
     async def models(self, request: web.Request) -> web.Response:
         """The list, in a shape that both SDK families read."""
-        client = self._admit(request)
-        cards = [card for card in self._desk.current().cards if may_use(client, card.id)]
-        return _json(encode_cards(cards, request.query))
+        return _json(encode_cards(self._cards(request), request.query))
 
     async def model(self, request: web.Request) -> web.Response:
         """One model."""
-        client = self._admit(request)
-        cards = [card for card in self._desk.current().cards if may_use(client, card.id)]
-        return _json(find_card(cards, request.match_info["id"]))
+        return _json(find_card(self._cards(request), request.match_info["id"]))
 
     async def explain(self, request: web.Request) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
@@ -53,6 +49,10 @@ class Operations:
         body = await read_body(request)
         dialect = _dialect(request, services.dialects)
         return _json(await services.explain(dialect.decode_request(body), _context(request, client)))
+
+    def _cards(self, request: web.Request) -> list[Card]:
+        client, services = self._admit(request), self._desk.current()
+        return [card for card in services.cards if services.allowed(client, card.id)]
 
     def _admit(self, request: web.Request) -> Client:
         client = self._desk.current().door.admit(request.headers, request.query)
@@ -81,11 +81,6 @@ class CountEndpoint:
         tokens, estimated = await services.count(request, context)
         told = {"request-id": record.request_id} | ({"x-llmux-usage": "estimated"} if estimated else {})
         return web.Response(body=self._encode(tokens), headers=told, content_type="application/json")
-
-
-def may_use(client: Client, model: str) -> bool:
-    """May `client` ask for `model`?"""
-    return not client.models or any(matches(pattern, model) for pattern in client.models)
 
 
 def _dialect(request: web.Request, dialects: Mapping[str, Dialect]) -> Dialect:

@@ -11,7 +11,7 @@ from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
 from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.responder import Context, Responder
+from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
 from llmux.server.models import Card
 from llmux.telemetry import Listener
@@ -26,6 +26,7 @@ class Services(Value, kw_only=True):
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
     cards: Sequence[Card]
+    allowed: Callable[[Client, str], bool]  # may this client ask for this model?
     door: Door
     cors: Cors = Cors()
     keepalive: float = 10.0  # s

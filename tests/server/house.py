@@ -1,0 +1,112 @@
+"""A real server on loopback over a responder that a test writes."""
+
+import asyncio
+import ipaddress
+import itertools
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from llmux.clock import Clock, SystemClock
+from llmux.config.schema import Cors
+from llmux.dialects.registry import TABLE
+from llmux.ir.content import Text
+from llmux.ir.events import Batch, MessageEnd, MessageStart, Opened, PartDelta, PartEnd, PartStart
+from llmux.ir.request import Request
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
+from llmux.responder import Client, Context
+from llmux.server.application import build
+from llmux.server.auth import Door, digest
+from llmux.server.models import Card
+from llmux.server.services import Desk, Services
+from llmux.telemetry import Fact, RequestFinished
+
+Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
+
+OPENED = Opened("a", "m", 1, ("dropped=top_k",))
+BEGIN: Batch = (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one "))
+MORE: Batch = (PartDelta(0, "two"),)
+END: Batch = (PartEnd(0), MessageEnd(FinishReason.END, Usage(3, 2)))
+
+BODIES: Mapping[str, dict[str, Any]] = {
+    "/v1/messages": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+    "/v1/chat/completions": {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+}
+
+
+async def answers(request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+    """The plain answer: "one two"."""
+    for batch in (BEGIN, MORE, END):
+        yield batch
+
+
+class Running:
+    """A server that is up: where it is, what it has told, and a client for it."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact]) -> None:
+        self.url = url
+        self.session = session
+        self.facts = facts
+
+    @property
+    def finished(self) -> list[RequestFinished]:
+        return [fact for fact in self.facts if isinstance(fact, RequestFinished)]
+
+    async def until_finished(self, count: int = 1) -> list[RequestFinished]:
+        """Wait until so many requests are over for the server."""
+        async with asyncio.timeout(5):
+            while len(self.finished) < count:
+                await asyncio.sleep(0.005)
+        return self.finished
+
+
+@asynccontextmanager
+async def running(  # one option for each thing that a test may want to be otherwise
+    respond: Respond = answers,
+    *,
+    tokens: Mapping[str, Client] | None = None,
+    clock: Clock | None = None,
+    keepalive: float = 60.0,
+    cors: Cors | None = None,
+    max_body: int = 2**20,
+    trusted: tuple[str, ...] = (),
+    anonymous: bool = False,
+) -> AsyncGenerator[Running, None]:
+    clock = clock or SystemClock()
+    facts: list[Fact] = []
+
+    async def count(request: Request, context: Context) -> tuple[int, bool]:
+        return 42, True
+
+    async def explain(request: Request, context: Context) -> Mapping[str, Any]:
+        return {"model": request.model, "plan": ["a"]}
+
+    async def health(deep: bool) -> Mapping[str, Any]:
+        return {"status": "down" if deep else "ok"}
+
+    services = Services(
+        dialects=TABLE,
+        respond=respond,
+        count=count,
+        explain=explain,
+        health=health,
+        cards=[Card("p:one", "p", 1_700_000_000, 1000), Card("two", "llmux", 1_700_000_000)],
+        allowed=lambda client, model: not client.models or model in client.models,
+        door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
+        cors=cors or Cors(),
+        keepalive=keepalive,
+    )
+    ids = itertools.count(1)
+    desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
+    networks = tuple(ipaddress.ip_network(text) for text in trusted)
+    runner = web.AppRunner(build(desk, TABLE, max_body=max_body, trusted=networks), handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
+    await runner.cleanup()
