@@ -23,12 +23,11 @@ def init(*, path: Path, force: bool) -> None:
     """Write the file and say what comes next."""
     from llmux.config.tables import template
 
+    if path.exists() and not force:
+        raise Failure(f"{path} is there already. --force replaces it; llmux init PATH writes elsewhere.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(template())
-    except FileExistsError:
-        raise Failure(f"{path} is there already. --force replaces it; llmux init PATH writes elsewhere.") from None
+        path.write_text(template(), "utf-8")
     except OSError as error:
         raise Failure(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from None
     click.echo(f"Wrote {path}.")

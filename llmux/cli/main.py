@@ -4,6 +4,7 @@ import difflib
 import importlib
 
 import click
+from click.shell_completion import CompletionItem
 
 from llmux import __version__
 
@@ -53,6 +54,12 @@ class Table(click.Group):
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             ctx.fail(f"No such command: {name}." + (f" Did you mean {near[0]}?" if near else ""))
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The table's names, and the options; a shell that completes loads no command either."""
+        rows = [(name, sentence) for name, (_, sentence) in COMMANDS.items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=sentence) for name, sentence in rows]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - likewise
         """The list of commands, read from the table."""
