@@ -30,7 +30,11 @@ def bound(parts: Parts, request: Request) -> tuple[Parts, FinishReason, str | No
 def _until_stop(parts: Parts, stops: tuple[str, ...]) -> tuple[Parts, str | None]:
     """What is said before the first stop sequence, and that sequence."""
     for index, part in enumerate(parts):
-        found = [(part.text.find(stop), stop) for stop in stops if stop in part.text] if isinstance(part, Text) else []
+        found = (
+            [(part.text.find(stop), stop) for stop in stops if stop and stop in part.text]
+            if isinstance(part, Text)
+            else []
+        )
         if found:
             at, stop = min(found)
             return (*parts[:index], msgspec.structs.replace(part, text=part.text[:at])), stop  # type: ignore[attr-defined]

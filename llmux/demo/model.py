@@ -23,6 +23,8 @@ MODELS: Mapping[str, str] = {
     "think": "reasons first, whether it is asked to or not; then as echo",
     "decline": "refuses, in words",
 }
+# How the reasoning is signed, in the dialect whose clients look for it.
+SIGNATURES = {"claude": (ReasoningState("anthropic", "signature", "ZGVtbw=="),)}
 QUOTE_CHARACTERS = 400  # of a tool's result
 
 
@@ -61,8 +63,7 @@ def _parts(request: Request, talk: Conversation, name: str, repeat: int) -> tupl
 def _reasoning(request: Request, talk: Conversation, name: str) -> Iterator[Part]:
     if name == "think" or request.reasoning.mode in {"on", "auto"}:
         text = f"The last thing I was told is {len(talk.said)} characters long. Let me see what is wanted."
-        state = ReasoningState(maker="anthropic", kind="signature", data="ZGVtbw==")
-        yield Reasoning(text=text, states=(state,))
+        yield Reasoning(text=text, states=SIGNATURES.get(request.dialect, ()))
 
 
 def _text(request: Request, talk: Conversation) -> str:

@@ -4,7 +4,8 @@ What breaks here really breaks: a cut resets the TCP connection, a silence keeps
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+import signal
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -35,6 +36,24 @@ async def serving(host: str, port: int, clock: Clock | None = None) -> AsyncGene
         yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
     finally:
         await runner.cleanup()
+
+
+def run(host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until this process is told to stop; `ready` hears the address.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    asyncio.run(_until_stopped(host, port, ready))
+
+
+async def _until_stopped(host: str, port: int, ready: Callable[[str], None]) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with serving(host, port) as address:
+        ready(address)
+        await stopped.wait()
 
 
 def application(clock: Clock) -> web.Application:

@@ -1,0 +1,44 @@
+"""A real gateway on loopback, as its own process, with the demo provider behind it in both dialects, over HTTP."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.sdk.house import CONFIG, Gateway
+
+ADDRESS = re.compile(r"https?://127\.0\.0\.1:\d+")
+
+
+@contextmanager
+def running(*command: str) -> Iterator[str]:
+    """An llmux command as a process of its own. Gives the address that it says it listens at."""
+    process = subprocess.Popen([sys.executable, "-m", "llmux", *command], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = list[str]()
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if found := ADDRESS.search(line):
+                yield found[0]
+                return
+        raise AssertionError(f"llmux {command[0]} ended without listening:\n{''.join(said)}")
+    finally:
+        process.terminate()
+        process.stdout.close()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """The gateway, once for all of these tests."""
+    folder: Path = tmp_path_factory.mktemp("sdk")
+    with running("mock", "--port", "0") as mock:
+        config = folder / "config.toml"
+        config.write_text(CONFIG.replace("MOCK", mock))
+        with running("start", "--config", str(config), "--port", "0") as url:
+            yield Gateway(url)
