@@ -120,11 +120,10 @@ class Budget:
     def _see(self, slots: _Slots, values: Mapping[str, float]) -> None:
         """Know what the store has just said, and what it has still to be told."""
         for window, s in slots:
-            start = values.get(s.previous, 0.0) if s.starts else 0.0
+            found = {key: values.get(key, 0.0) + self._books.owed(key) for key in (s.previous, s.current) if key}
+            start = found[s.previous] if s.starts else 0.0
             until = start + window.seconds if start else s.expires
-            for key in (s.previous, s.current):
-                if key:
-                    self._seen[key] = (values.get(key, 0.0) + self._books.owed(key), until)
+            self._seen |= {key: (value, until) for key, value in found.items()}
 
     def _value(self, counter: str, now: float) -> float:
         value, until = self._seen.get(counter, (0.0, 0.0))

@@ -34,7 +34,11 @@ SCHEMA = 1  # kept in the file as `user_version`
 # With a WAL, NORMAL makes a commit a plain write, without an fsync: the system has it, so a kill -9 loses nothing. It
 # syncs when the log is folded into the file, so a power cut may lose the last commits but never breaks the file; OFF
 # would risk that, to save an fsync that only this store's own thread waits for.
-PREPARE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+WAL, NORMAL = "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"
+
+# Tries to make a new file's journal a WAL. SQLite does not wait for another process that is just doing the same; after
+# the first of them has done it there is nothing left to do.
+WAL_TRIES = 100
 
 TABLES = (
     "CREATE TABLE counter (key TEXT PRIMARY KEY, value REAL NOT NULL, expires REAL NOT NULL) WITHOUT ROWID",
@@ -151,7 +155,7 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
     """Open the file, ready for use; made for its owner's eyes alone when it is new."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's companion files take the mode of this one
+        _create(path)
         db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise _not_opened(path, error) from error
@@ -164,10 +168,32 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
     return db
 
 
+def _create(path: Path) -> None:
+    """An empty file for its owner alone; SQLite gives its companions the same mode.
+
+    One that exists is not touched: closing it would drop the locks that this process may hold on it.
+    See https://www.sqlite.org/howtocorrupt.html, 2.2.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    for tries_left in reversed(range(WAL_TRIES)):
+        try:
+            db.execute(WAL)
+        except sqlite3.OperationalError:
+            if not tries_left:
+                raise
+            with _writing(db):  # this waits for the others
+                continue
+        return
+
+
 def _prepare(db: sqlite3.Connection) -> None:
     """Make the tables, unless they are there. Raises ValueError for the file of another version."""
-    for pragma in PREPARE:
-        db.execute(pragma)
+    _use_wal(db)
+    db.execute(NORMAL)
     with _writing(db):  # a file that can only be read fails here, at the start, rather than at the first request
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version == 0:

@@ -6,11 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from llmux.clock import SystemClock
+from llmux.store import sqlite
 from llmux.store.base import StoreError, StoreNotOpenedError
 from llmux.store.sqlite import SqliteStore
 
@@ -179,6 +181,35 @@ def test_the_file_of_a_later_llmux(file: Path) -> None:
     db.close()
     with pytest.raises(StoreNotOpenedError, match="version 99"):
         SqliteStore(file, CLOCK)
+
+
+async def test_a_file_that_another_process_is_just_making_is_waited_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    writing = sqlite._writing
+
+    def when_the_other_is_done(db: sqlite3.Connection) -> AbstractContextManager[None]:
+        other.close()
+        return writing(db)
+
+    monkeypatch.setattr(sqlite, "_writing", when_the_other_is_done)
+    store = SqliteStore(file, CLOCK, LONG)
+    assert await store.add({"n": 1}, {"n": LATER}) == {"n": 1}
+    await store.close()
+
+
+def test_a_file_that_somebody_keeps(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "OPEN_PATIENCE", 0.01)
+    monkeypatch.setattr(sqlite, "WAL_TRIES", 2)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("CREATE TABLE theirs (key)")
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM theirs").fetchall()
+    with pytest.raises(StoreNotOpenedError, match="locked"):
+        SqliteStore(file, CLOCK)
+    other.close()
 
 
 def test_the_file_is_its_owners_alone(file: Path) -> None:
