@@ -4,6 +4,7 @@ What must outlive a reload (limits, cooldowns, the client session) is `Ground`; 
 """
 
 import itertools
+import os
 import random
 import secrets
 from collections.abc import AsyncGenerator, Callable
@@ -30,11 +31,10 @@ from llmux.gateway.planner import Planner
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import matches
+from llmux.routing.catalog import Backend, matches
 from llmux.server.auth import Door, digest
 from llmux.server.models import Card
 from llmux.server.services import Services
-from llmux.store.base import Store
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
 from llmux.transports.base import Transport
@@ -47,7 +47,6 @@ class Ground(Value):
     clock: Clock
     tell: Listener
     session: aiohttp.ClientSession
-    store: Store
     ledger: Ledger
     limits: Keeper
     next_id: Callable[[], str]
@@ -56,16 +55,20 @@ class Ground(Value):
 
 @asynccontextmanager
 async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of five fails to open."""
+    """Opens in order, closes in reverse, also when the third of four fails to open.
+
+    Raises:
+        StoreNotOpenedError: the store cannot be used.
+    """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url)
+        store = open_store(loaded.config.store.url, clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
-        limits = Keeper(clock)
+        limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, store, ledger, limits, ids(), clock.now())
+        yield Ground(clock, tell, session, ledger, limits, ids(), clock.now())
 
 
 def ids() -> Callable[[], str]:
@@ -84,7 +87,8 @@ class House(Value):
 def furnish(loaded: Loaded, ground: Ground) -> House:
     """A house for one configuration."""
     config = loaded.config
-    assembled = assemble(config)
+    assembled = assemble(config, loaded.tables)
+    ground.limits.configure(assembled.limits)
     routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking)
     profiles = assembled.profile_of
@@ -127,15 +131,12 @@ def door(config: Config) -> Door:
 def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:
     """The models that a client may ask for by name: every backend with a model of its own, and every role."""
     backends = [backend for backend in assembled.catalog.backends if backend.enabled and backend.model != "*"]
-    listed = [
-        Card(
-            backend.name,
-            backend.provider,
-            created,
-            backend.profile.context,
-            backend.profile.max_output,
-            capabilities(backend.profile),
-        )
-        for backend in backends
-    ]
-    return (*listed, *(Card(role, "llmux", created) for role in assembled.catalog.roles))
+    return (
+        *(_card(backend, created) for backend in backends),
+        *(Card(role, "llmux", created) for role in assembled.catalog.roles),
+    )
+
+
+def _card(backend: Backend, created: int) -> Card:
+    profile = backend.profile
+    return Card(backend.name, backend.provider, created, profile.context, profile.max_output, profile.capabilities)

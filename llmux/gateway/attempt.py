@@ -63,7 +63,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else ())
 
 
-async def _begin(  # noqa: PLR0913  # what was asked, what came, and how long it may take: there is no seventh
+async def _begin(
     request: Request, reply: Reply, outgoing: Outgoing, dialect: Dialect, clock: Clock, deadline: float
 ) -> Answer | WholeAnswer:
     if reply.status != 200:  # noqa: PLR2004

@@ -9,8 +9,8 @@ import msgspec
 
 from llmux.clock import Clock
 from llmux.errors import GatewayError
-from llmux.gateway.attempt import ERROR_LIMIT, Route
 from llmux.gateway.answer import read_all
+from llmux.gateway.attempt import ERROR_LIMIT, Route
 from llmux.gateway.planner import Planner
 from llmux.ir.capability import Profile, Target
 from llmux.ir.request import Request

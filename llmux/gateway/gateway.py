@@ -148,7 +148,7 @@ class Gateway:
         else:
             self._parts.ledger.succeeded(won.backend, request.model)
 
-    def _failed(  # noqa: PLR0913  # who asked what of whom, when, and what became of it
+    def _failed(
         self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float
     ) -> None:
         if isinstance(error, OurLimit):

@@ -10,7 +10,7 @@ import msgspec
 
 from llmux.dialects.base import SAME, Dialect, Names
 from llmux.ir.capability import Profile, Target
-from llmux.ir.request import ReasoningControl, Request
+from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, Transforms, backend_model
@@ -19,7 +19,8 @@ from llmux.routing.transforms import apply
 # A field without which there is no request: leaving it out cannot be what the backend means.
 ESSENTIAL = frozenset({"model", "messages", "max_tokens", "stream"})
 
-_top_level = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# Values below the top level keep their bytes: spacing, number spelling, the order of keys.
+_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Outgoing(Value):
@@ -49,45 +50,29 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     Raises:
         GatewayError: it cannot be said in the backend's dialect.
     """
-    model = backend_model(to.backend, request.model)
-    transforms = _transforms(to)
+    model, dialect = backend_model(to.backend, request.model), to.dialect
     reasons = request.reasoning.mode in {"on", "auto"}
-    if (
-        to.backend.verbatim
-        and to.dialect.name == request.dialect
-        and request.original
-        and not (reasons and not to.profile.thinking)
-    ):
-        return _verbatim(request, context, to.dialect, model, transforms)
+    same = to.backend.verbatim and dialect.name == request.dialect
+    if same and request.original is not None and (to.profile.thinking or not reasons):
+        body = _kept(request, request.original, model, to)
+        headers = {name: context.headers[name] for name in dialect.forwarded if name in context.headers}
+        path = f"{dialect.path}?{context.query}" if context.query else dialect.path
+        return Outgoing(path, {**dialect.headers, **headers}, body, verbatim=True)
     if reasons and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
-    outbound = to.dialect.encode_request(request, Target(model, to.profile, to.maker))
-    return Outgoing(
-        to.dialect.path,
-        {**to.dialect.headers, **outbound.headers},
-        msgspec.json.encode(apply(outbound.body, transforms)),
-        verbatim=False,
-        names=outbound.names,
-        warnings=outbound.warnings,
-    )
+    outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
+    body = msgspec.json.encode(apply(outbound.body, _transforms(to)))
+    headers = {**dialect.headers, **outbound.headers}
+    return Outgoing(dialect.path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
 
 
-def _verbatim(request: Request, context: Context, dialect: Dialect, model: str, transforms: Transforms) -> Outgoing:
-    original = request.original
-    assert original is not None
-    body: Mapping[str, Any]
-    if original.repaired:
-        body = dialect.repair(original.document) | {"model": model}
-    elif model == request.model and transforms == Transforms():
-        return Outgoing(_path(dialect, context), _forwarded(dialect, context), original.body, verbatim=True)
-    else:
-        body = {**_top_level.decode(original.body), "model": model}
-    return Outgoing(
-        _path(dialect, context),
-        _forwarded(dialect, context),
-        msgspec.json.encode(apply(body, transforms)),
-        verbatim=True,
-    )
+def _kept(request: Request, original: Original, model: str, to: Recipient) -> bytes:
+    """The client's own JSON, with the backend's name of the model and the owner's changes."""
+    transforms = _transforms(to)
+    if not original.repaired and model == request.model and transforms == Transforms():
+        return original.body
+    document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
+    return msgspec.json.encode(apply({**document, "model": model}, transforms))
 
 
 def _transforms(to: Recipient) -> Transforms:
@@ -96,11 +81,3 @@ def _transforms(to: Recipient) -> Transforms:
         return to.backend.transforms
     changes = to.backend.transforms
     return msgspec.structs.replace(changes, delete=(*changes.delete, *sorted(without)))
-
-
-def _path(dialect: Dialect, context: Context) -> str:
-    return f"{dialect.path}?{context.query}" if context.query else dialect.path
-
-
-def _forwarded(dialect: Dialect, context: Context) -> Mapping[str, str]:
-    return dialect.headers | {name: context.headers[name] for name in dialect.forwarded if name in context.headers}

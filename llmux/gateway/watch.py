@@ -1,4 +1,4 @@
-"""A watch on a backend's answer: silence for too long ends it. One timer a stream, re-armed lazily, whatever arrives."""
+"""A watch on a backend's answer: silence for too long ends it. One timer a stream, re-armed lazily."""
 
 import math
 

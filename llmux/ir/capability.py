@@ -46,6 +46,12 @@ class Profile(Value, kw_only=True):
     parallel_tools: bool = True  # takes the field that switches parallel calls off
     stream_usage: bool = True  # takes stream_options.include_usage
     null_content: bool = True  # takes content: null beside tool calls
+    prompt_cache_key: bool = False  # takes OpenAI's prompt_cache_key and safety_identifier
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the model can do."""
+        return frozenset(capability for capability in Capability if getattr(self, capability.value))
 
 
 class Target(Value):

@@ -32,7 +32,7 @@ def build(
     for path, dialect in by_path.items():
         router.add_post(path, Endpoint(dialect, desk))
         if dialect.counting is not None:
-            router.add_post(f"{path}/count_tokens", CountEndpoint(dialect, desk))
+            router.add_post(f"{path}/count_tokens", CountEndpoint(dialect, dialect.counting, desk))
     router.add_get("/", operations.root)
     router.add_get("/health", operations.health)
     for prefix in ("/v1", ""):

@@ -17,7 +17,7 @@ from llmux.responder import Client, Context
 from llmux.server.auth import QUERY_KEY
 from llmux.server.cors import allow_origin
 from llmux.server.record import Record
-from llmux.server.relay import ClientStream, relay
+from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
 
 RECORD = web.RequestKey("record", Record)
@@ -116,12 +116,12 @@ async def collect(
     events: list[Event] = []
     async with aclosing(batches):
         async for batch in batches:
-            events += batch
-            if isinstance(events[0], Opened):
-                opened = events[0]
-                del events[0]
-                record.opened(opened, clock.monotonic())
-            record.note(batch)
+            first, told = split(batch)
+            if first is not None:
+                opened = first
+                record.opened(first, clock.monotonic())
+            record.note(told)
+            events += told
     if not events:
         raise InternalError("llmux: the answer was empty.")
     last = events[-1]

@@ -41,11 +41,12 @@ class Middleware:
         began = self._desk.clock.monotonic()
         try:
             response = await self._answer(request, handler, record)
-            record.status = response.status
-            return response
         except (asyncio.CancelledError, ConnectionError):
             record.status, record.error = ClientGone.status, ClientGone.__name__
             raise
+        else:
+            record.status = response.status
+            return response
         finally:
             self._tell(request, record, began)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import orjson
 from aiohttp import web
 
-from llmux.dialects.base import Dialect
+from llmux.dialects.base import Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
 from llmux.server.endpoint import RECORD, read_body, safe_query
@@ -63,10 +63,9 @@ class Operations:
 class CountEndpoint:
     """How many tokens a request has, in the dialect that asks."""
 
-    def __init__(self, dialect: Dialect, desk: Desk) -> None:
-        assert dialect.counting is not None
+    def __init__(self, dialect: Dialect, counting: Counting, desk: Desk) -> None:
         self._dialect = dialect
-        self._encode = dialect.counting.encode_response
+        self._counting = counting
         self._desk = desk
 
     async def __call__(self, inbound: web.Request) -> web.Response:
@@ -80,7 +79,7 @@ class CountEndpoint:
         context = Context(record.request_id, client, headers, safe_query(inbound.query_string))
         tokens, estimated = await services.count(request, context)
         told = {"request-id": record.request_id} | ({"x-llmux-usage": "estimated"} if estimated else {})
-        return web.Response(body=self._encode(tokens), headers=told, content_type="application/json")
+        return web.Response(body=self._counting.encode_response(tokens), headers=told, content_type="application/json")
 
 
 def _dialect(request: web.Request, dialects: Mapping[str, Dialect]) -> Dialect:

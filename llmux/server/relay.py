@@ -55,9 +55,8 @@ class ClientStream:
         """Send the bytes that tell `batch`; waits while the client does not read."""
         if self._beat is not None:
             await self._beat
-        assert self._response is not None
         data = self._encoder.feed(batch)
-        if data:
+        if data and self._response is not None:
             await self._response.write(data)
             self._last = self._clock.monotonic()
 
@@ -106,13 +105,12 @@ async def relay(batches: AsyncGenerator[Batch, None], client: ClientStream, reco
         async with aclosing(batches):
             try:
                 async for batch in batches:
-                    first = batch[0]
-                    if isinstance(first, Opened):
-                        record.opened(first, clock.monotonic())
-                        await client.begin(first)
-                        batch = batch[1:]
-                    over = record.note(batch)
-                    await client.write(batch)
+                    opened, events = split(batch)
+                    if opened is not None:
+                        record.opened(opened, clock.monotonic())
+                        await client.begin(opened)
+                    over = record.note(events)
+                    await client.write(events)
                     if over:  # the client need not wait for the backend to hang up
                         await client.end()
             except GatewayError as error:
@@ -123,3 +121,9 @@ async def relay(batches: AsyncGenerator[Batch, None], client: ClientStream, reco
                 await client.end()
     finally:
         client.stop()
+
+
+def split(batch: Batch) -> tuple[Opened | None, Batch]:
+    """Who answers, if this batch says so, and the events of the answer."""
+    first = batch[0]
+    return (first, batch[1:]) if isinstance(first, Opened) else (None, batch)
