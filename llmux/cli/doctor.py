@@ -73,13 +73,11 @@ def _gateway(address: Address) -> None:
 
 async def _examine(loaded: Loaded) -> tuple[dict[str, Any], list[str]]:
     """What the house itself knows and sees, as its health page tells it; and what is wrong with its store."""
-    from llmux.app import furnish, open_ground
+    from llmux.cli.inside import inside
     from llmux.store.base import StoreError
 
     try:
-        async with open_ground(loaded, lambda _fact: None) as ground:
-            house = furnish(loaded, ground)
-            await ground.ledger.refresh(house.assembled.catalog.backends)
+        async with inside(loaded) as house:
             told: dict[str, Any] = msgspec.to_builtins(await house.services.health(True))
             return told, []
     except StoreError as error:

@@ -69,7 +69,7 @@ def _body(file: IO[bytes]) -> dict[str, Any]:
 
 
 async def _explain(loaded: Loaded, dialect: str, body: bytes) -> Mapping[str, Any]:
-    from llmux.app import furnish, open_ground
+    from llmux.cli.inside import inside
     from llmux.dialects.registry import TABLE
     from llmux.errors import GatewayError
     from llmux.responder import Context
@@ -78,8 +78,8 @@ async def _explain(loaded: Loaded, dialect: str, body: bytes) -> Mapping[str, An
         request = TABLE[dialect].decode_request(body)
     except GatewayError as error:
         raise Misconfigured(f"not a request in the dialect {dialect}: {error.message}") from None
-    async with open_ground(loaded, lambda _fact: None) as ground:
-        return await furnish(loaded, ground).services.explain(request, Context("explain"))
+    async with inside(loaded) as house:
+        return await house.services.explain(request, Context("explain"))
 
 
 def _tell(told: Mapping[str, Any]) -> None:

@@ -1,0 +1,20 @@
+"""A house that serves nobody: for commands that ask it what it would do and what it knows."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from llmux.app import House, furnish, open_ground
+from llmux.config.load import Loaded
+
+
+@asynccontextmanager
+async def inside(loaded: Loaded) -> AsyncGenerator[House, None]:
+    """The house of a configuration. It knows what a running gateway has written to the store.
+
+    Raises:
+        StoreNotOpenedError: the store cannot be used.
+    """
+    async with open_ground(loaded, lambda _fact: None) as ground:
+        house = furnish(loaded, ground)
+        await ground.ledger.refresh(house.assembled.catalog.backends)
+        yield house
