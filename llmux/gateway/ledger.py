@@ -100,12 +100,10 @@ class Ledger:
     def failed(self, backend: Backend, model: str, error: GatewayError) -> float:
         """It failed: what that means for the next ones. Seconds for which it rests now; 0.0: it does not."""
         scope = cooldown.scope(error)
-        if scope is None:
-            return 0.0
-        key = (backend.name,) if scope == "backend" else (backend.name, model)
+        key = (backend.name, model) if scope == "model" else (backend.name,)
         now, before = self._clock.now(), self._rests.values.get(key)
         rest = cooldown.after_failure(before, error, now)
-        if rest is None:
+        if scope is None or rest is None:
             return 0.0
         seconds = max(rest.until - now, 0.0)
         if rest != before:

@@ -179,15 +179,13 @@ def _create(path: Path) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    for tries_left in reversed(range(WAL_TRIES)):
-        try:
+    for _ in range(WAL_TRIES - 1):
+        with suppress(sqlite3.OperationalError):
             db.execute(WAL)
-        except sqlite3.OperationalError:
-            if not tries_left:
-                raise
-            with _writing(db):  # this waits for the others
-                continue
-        return
+            return
+        with _writing(db):
+            pass  # this waits for the others
+    db.execute(WAL)
 
 
 def _prepare(db: sqlite3.Connection) -> None:

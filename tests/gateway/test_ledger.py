@@ -257,6 +257,12 @@ async def test_failures_in_a_row_rest_longer_until_one_succeeds(house: House) ->
     assert house.ledger.failed(one, "m", BackendUnreachable("refused")) == 5
 
 
+async def test_requests_that_fail_together_are_one_failure(house: House) -> None:
+    error = BackendUnreachable("refused")
+    assert [house.ledger.failed(backend(), "m", error) for _ in range(3)] == [5, 5, 5]
+    assert house.facts == [CooldownStarted("p:a", "unreachable", 5)]
+
+
 async def test_an_answer_that_was_under_way_ends_no_rest(house: House) -> None:
     one = backend()
     house.ledger.failed(one, "m", BackendUnreachable("refused"))
