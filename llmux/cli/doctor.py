@@ -74,13 +74,13 @@ def _gateway(address: Address) -> None:
 async def _examine(loaded: Loaded) -> tuple[dict[str, Any], list[str]]:
     """What the house itself knows and sees, as its health page tells it; and what is wrong with its store."""
     from llmux.cli.inside import inside
-    from llmux.store.base import StoreError
+    from llmux.store.base import StoreNotOpenedError
 
     try:
         async with inside(loaded) as house:
             told: dict[str, Any] = msgspec.to_builtins(await house.services.health(True))
             return told, []
-    except StoreError as error:
+    except StoreNotOpenedError as error:
         in_memory = replace(loaded, config=replace(loaded.config, store=Store(url="memory:")))
         told, _ = await _examine(in_memory)
         return told, [f"store: {error}"]

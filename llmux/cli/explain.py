@@ -11,6 +11,7 @@ import click
 from llmux.cli import configured
 from llmux.cli.terminal import Failure, Misconfigured, heading, table
 from llmux.config.load import Loaded
+from llmux.store.base import StoreNotOpenedError
 
 HELP = """Show where a request would go, and why, without sending it.
 
@@ -40,7 +41,10 @@ def explain(*, config: Path | None, dialect: str | None, model: str | None, as_j
     if model:
         body["model"] = model
     loaded = configured.load(config)
-    told = asyncio.run(_explain(loaded, dialect or guess(body), json.dumps(body).encode()))
+    try:
+        told = asyncio.run(_explain(loaded, dialect or guess(body), json.dumps(body).encode()))
+    except StoreNotOpenedError as error:
+        raise Failure(str(error)) from None
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:

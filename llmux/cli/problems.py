@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llmux.cli.terminal import Failure
+from llmux.store.base import StoreNotOpenedError
 
 # errno -> what happened, and what to do.
 SENTENCES = {
@@ -27,6 +28,8 @@ def in_words(host: str, port: int) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise Failure(_sentence(error, host, port)) from None
+    except StoreNotOpenedError as error:
+        raise Failure(str(error)) from None
 
 
 def _sentence(error: OSError, host: str, port: int) -> str:

@@ -36,9 +36,10 @@ def start(*, config: Path | None, **options: object) -> None:
     """Serve. Options win over the environment, and that over the file."""
     read = configured.reader(config, options)
     with configured.complaints():
-        settings = read().config
+        once = [read()]
+        settings = once[0].config
         with in_words(settings.host, settings.port):
-            run(read, say_ready)
+            run(lambda: once.pop() if once else read(), say_ready)
 
 
 def say_ready(ready: Ready) -> None:
