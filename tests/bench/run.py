@@ -1,0 +1,161 @@
+"""llmux's CPU beside a bare aiohttp relay's, in one run: `python -m tests.bench.run [--rounds N] [--requests N]`.
+
+Linux only. What counts is the ratio: both are driven in turn, with the same load, on the same machine. Every answer is
+read to its end and looked at, so that a fast failure is no good result. Nothing here is asserted.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from tests.bench.upstream import CHUNKS, TEXT
+
+TICK = os.sysconf("SC_CLK_TCK")
+CONFIG = """
+port = {port}
+store.url = "memory:"
+provider.o = {{ api = "openai", base_url = "{upstream}/v1", api_key = "k" }}
+provider.c = {{ api = "claude", base_url = "{upstream}", api_key = "k" }}
+backend = [{{ model = "o:openai", model_match = ["openai"] }}, {{ model = "c:claude", model_match = ["claude"] }}]
+"""
+OPENAI, CLAUDE = "/v1/chat/completions", "/v1/messages"
+MESSAGES = [{"role": "user", "content": "Tell me something. " * 40}]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`path` is the client's dialect, `model` leads to the backend's; the relay is asked in the backend's dialect."""
+
+    name: str
+    path: str
+    model: str
+    stream: bool
+
+    @property
+    def fragments(self) -> int:
+        return CHUNKS if self.stream else 1
+
+    def body(self) -> bytes:
+        return orjson.dumps({"model": self.model, "max_tokens": 99, "stream": self.stream, "messages": MESSAGES})
+
+
+SCENARIOS = [
+    Scenario("small request", OPENAI, "openai", False),
+    Scenario("verbatim stream, openai", OPENAI, "openai", True),
+    Scenario("verbatim stream, claude", CLAUDE, "claude", True),
+    Scenario("translated stream, claude client on openai", CLAUDE, "openai", True),
+    Scenario("translated stream, openai client on claude", OPENAI, "claude", True),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def process(*command: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that listens on `port` when this begins, and is gone when it ends."""
+    started = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.1):
+                break
+            time.sleep(0.05)
+        yield started
+    finally:
+        started.send_signal(signal.SIGTERM)
+        started.wait(10)
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def memory_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+async def load(url: str, scenario: Scenario, requests: int, concurrency: int) -> None:
+    """Ask `requests` times, `concurrency` at once; every answer must say everything."""
+    left, body = iter(range(requests)), scenario.body()
+    expected = scenario.fragments if scenario.stream else 40
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        for _ in left:
+            headers = {"content-type": "application/json"}
+            async with session.post(url + scenario.path, data=body, headers=headers) as answer:
+                heard = await answer.read()
+                assert heard.count(TEXT.encode()) == expected, heard[:500]
+
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as session:
+        await asyncio.gather(*(client(session) for _ in range(concurrency)))
+
+
+def microseconds(pid: int, url: str, scenario: Scenario, requests: int) -> float:
+    """CPU of process `pid` per fragment of an answer."""
+    before = cpu_seconds(pid)
+    asyncio.run(load(url, scenario, requests, 16))
+    return (cpu_seconds(pid) - before) / requests / scenario.fragments * 1e6
+
+
+def floor_of(scenario: Scenario) -> Scenario:
+    """What the relay is asked: the same backend in its own dialect."""
+    return Scenario(scenario.name, OPENAI if scenario.model == "openai" else CLAUDE, scenario.model, scenario.stream)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument(
+        "--requests", type=int, default=0, help="of each measurement; 0: as many as take a second or so"
+    )
+    chosen = options.parse_args()
+    ports = [free_port() for _ in range(3)]
+    upstream, relay_url, llmux_url = (f"http://127.0.0.1:{port}" for port in ports)
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as config, contextlib.ExitStack() as stack:
+        config.write(CONFIG.format(port=ports[2], upstream=upstream))
+        config.flush()
+        stack.enter_context(process("tests.bench.upstream", str(ports[0]), port=ports[0]))
+        relay = stack.enter_context(process("tests.bench.relay", str(ports[1]), upstream, port=ports[1]))
+        began = time.perf_counter()
+        llmux = stack.enter_context(process("llmux", "start", "--config", config.name, port=ports[2]))
+        with urllib.request.urlopen(llmux_url + "/health") as answer:
+            assert answer.status == 200
+        print(f"start to first healthy answer {time.perf_counter() - began:.2f} s, idle {memory_mb(llmux.pid):.0f} MB")
+        print(f"{'CPU per request or fragment, us (median)':46} {'relay':>8} {'llmux':>8} {'ratio':>6}")
+        for scenario in SCENARIOS:
+            requests = chosen.requests or (300 if scenario.stream else 4000)
+            pairs = [
+                (
+                    microseconds(relay.pid, relay_url, floor_of(scenario), requests),
+                    microseconds(llmux.pid, llmux_url, scenario, requests),
+                )
+                for _ in range(chosen.rounds + 1)
+            ][1:]
+            floor, own = (statistics.median(side) for side in zip(*pairs, strict=True))
+            ratio = statistics.median(mine / base for base, mine in pairs)
+            print(f"{scenario.name:46} {floor:8.1f} {own:8.1f} {ratio:6.2f}")
+        print(f"memory at the end {memory_mb(llmux.pid):.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
