@@ -1,12 +1,10 @@
-"""A client's JSON body, read with care: what is wrong with it is said with the place where it is. And JSON, written.
+"""A client's JSON body -> an object whose text every backend takes; and JSON, written on one line.
 
-The readers of fields take an object of the wire, the field's name, and the object's own place ("messages.3", "" for the
-body); null counts as absent. Each raises BadRequest, with the place in `param`, for a value of the wrong shape.
+What its fields hold is checked where they are taken: `llmux/dialects/shape.py`.
 """
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import orjson
@@ -20,9 +18,6 @@ MAY_HOLD_UNSAYABLE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 
 # Legal in JSON, but ends of lines to many readers of a stream (str.splitlines): https://github.com/tc39/proposal-json-superset
 LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
-
-
-# --- whole documents -------------------------------------------------------------------------------------------------
 
 
 def read(body: bytes) -> tuple[dict[str, Any], bool]:
@@ -71,90 +66,3 @@ def line(value: Any) -> bytes:
     for raw, escaped in LINE_ENDS:
         written = written.replace(raw, escaped)
     return written
-
-
-# --- fields ----------------------------------------------------------------------------------------------------------
-
-
-def place(at: str, name: object) -> str:
-    """The place of `name` within `at`."""
-    return f"{at}.{name}" if at else f"{name}"
-
-
-def wrong(at: str, what: str) -> BadRequest:
-    """The complaint that `what` is not so at the place `at`."""
-    return BadRequest(f"{at}: {what}", param=at)
-
-
-def text(fields: Mapping[str, Any], name: str, at: str) -> str | None:
-    """A string, or None when it is absent."""
-    value = fields.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise wrong(place(at, name), "must be a string.")
-
-
-def needed_text(fields: Mapping[str, Any], name: str, at: str) -> str:
-    """A string that must be there."""
-    value = text(fields, name, at)
-    if value is None:
-        raise wrong(place(at, name), "is required.")
-    return value
-
-
-def whole(fields: Mapping[str, Any], name: str, at: str) -> int | None:
-    """An integer; 1.0 is one too."""
-    value = fields.get(name)
-    if value is None or type(value) is int:
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise wrong(place(at, name), "must be an integer.")
-
-
-def number(fields: Mapping[str, Any], name: str, at: str) -> float | None:
-    """A number."""
-    value = fields.get(name)
-    if value is None or type(value) is float or type(value) is int:
-        return value
-    raise wrong(place(at, name), "must be a number.")
-
-
-def flag(fields: Mapping[str, Any], name: str, at: str) -> bool | None:
-    """True, false, or None when it is absent."""
-    value = fields.get(name)
-    if value is None or isinstance(value, bool):
-        return value
-    raise wrong(place(at, name), "must be true or false.")
-
-
-def child(fields: Mapping[str, Any], name: str, at: str) -> dict[str, Any] | None:
-    """An object."""
-    value = fields.get(name)
-    return None if value is None else as_object(value, place(at, name))
-
-
-def entries(fields: Mapping[str, Any], name: str, at: str) -> list[Any]:
-    """A list; empty when it is absent."""
-    value = fields.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise wrong(place(at, name), "must be a list.")
-    return value
-
-
-def texts(fields: Mapping[str, Any], name: str, at: str) -> tuple[str, ...]:
-    """A list of strings; empty when it is absent."""
-    values = entries(fields, name, at)
-    for index, value in enumerate(values):
-        if not isinstance(value, str):
-            raise wrong(f"{place(at, name)}.{index}", "must be a string.")
-    return tuple(values)
-
-
-def as_object(value: Any, at: str) -> dict[str, Any]:
-    """`value`, which must be an object."""
-    if not isinstance(value, dict):
-        raise wrong(at, "must be an object.")
-    return value
