@@ -102,7 +102,7 @@ class Log:
             self._write("".join(lines))
 
     def _json(self, level: str, fact: Fact) -> str:
-        told = {"time": self._clock.now(), "level": level, "event": type(fact).__name__} | msgspec.to_builtins(fact)
+        told = {"time": self._clock.now(), "event": type(fact).__name__, **msgspec.to_builtins(fact), "level": level}
         return orjson.dumps(told).decode() + "\n"
 
     def _text(self, level: str, fact: Fact) -> str:

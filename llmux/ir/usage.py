@@ -1,12 +1,8 @@
 """What an answer cost in tokens. Counts only; prices are somebody else's business."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from llmux.ir.value import Value
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Usage(Value):
@@ -22,7 +18,7 @@ class Usage(Value):
     cache_write_tokens: int = 0
     cache_write_1h_tokens: int = 0  # the part of cache_write_tokens that lives for an hour
     reasoning_tokens: int = 0
-    server_tools: Mapping[str, int] = NOTHING  # server tool -> how often the backend ran it
+    server_tools: Mapping[str, int] = {}  # server tool -> how often the backend ran it
     service_tier: str | None = None
     estimated: bool = False  # the backend told nothing: llmux counted
 
