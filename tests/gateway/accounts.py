@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from llmux.errors import (
-    OurLimit,
-)
+from llmux.errors import OurLimit
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.routing.catalog import Backend, Limits, Window
@@ -90,7 +88,7 @@ class FaultyStore(MemoryStore):
         await super().remove(keys)
 
 
-async def two(clock: FakeClock) -> tuple[House, House]:
+def two(clock: FakeClock) -> tuple[House, House]:
     first = House(clock)
     return first, House(clock, first.store)
 

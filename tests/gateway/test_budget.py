@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from llmux.errors import (
-    OurLimit,
-)
+from llmux.errors import OurLimit
 from llmux.responder import Client
 from llmux.routing.catalog import Window
 from llmux.routing.rules import READY

@@ -122,7 +122,7 @@ async def test_a_refused_field_is_learnt_once(house: House) -> None:
 
 
 async def test_a_snapshot_tells_all(clock: FakeClock) -> None:
-    first, second = await two(clock)
+    first, second = two(clock)
     one = backend("p:a", Window(4, HOUR), Window(1, DAY, "calendar"))
     await first.limits.enter(one, 0)
     clock.advance(HOUR - 900)

@@ -11,11 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmux.clock import SystemClock
-from llmux.errors import (
-    BackendModelNotFound,
-    BackendUnreachable,
-    RateLimited,
-)
+from llmux.errors import BackendModelNotFound, BackendUnreachable, RateLimited
 from llmux.gateway.ledger import FAILURES_COUNT_FOR, LEARNT_FOR, REFRESH_EVERY, Ledger
 from llmux.gateway.limits import Keeper
 from llmux.routing.catalog import Window
@@ -37,7 +33,7 @@ def house(clock: FakeClock) -> House:
 
 async def test_workers_share_a_window(clock: FakeClock) -> None:
     one = backend("p:a", Window(4, HOUR))
-    first, second = await two(clock)
+    first, second = two(clock)
     assert await first.sends(one, one, one) == 3
     assert second.opens_in(one) == 0.0
     assert await second.sends(one, one) == 1
@@ -46,7 +42,7 @@ async def test_workers_share_a_window(clock: FakeClock) -> None:
 
 async def test_a_worker_sees_a_window_that_another_has_filled(clock: FakeClock) -> None:
     one = backend("p:a", Window(2, FIVE_HOURS, "calendar"))
-    first, second = await two(clock)
+    first, second = two(clock)
     clock.advance(77)
     assert await first.sends(one, one) == 2
     assert second.opens_in(one) == 0.0  # it has not looked yet
@@ -59,14 +55,14 @@ async def test_a_worker_sees_a_window_that_another_has_filled(clock: FakeClock) 
 
 async def test_what_one_worker_gives_back_another_may_spend(clock: FakeClock) -> None:
     one = backend("p:a", Window(1, HOUR))
-    first, second = await two(clock)
+    first, second = two(clock)
     (await first.ledger.reserve(one)).give_back()
     await share(first)
     assert await second.sends(one, one) == 1
 
 
 async def test_workers_and_restarts_share_rests_and_refused_fields(clock: FakeClock) -> None:
-    first, second = await two(clock)
+    first, second = two(clock)
     first.ledger.failed(backend("p:a"), "m", RateLimited("no", retry_after=60))
     first.ledger.failed(backend("p:*"), "a/b\n c", BackendModelNotFound("?"))
     first.ledger.learn(backend("p:a"), "seed")
@@ -134,7 +130,7 @@ async def test_notes_of_another_version_are_passed_over(note: str, value: bytes,
 
 
 async def test_the_loop_shares_every_second(clock: FakeClock) -> None:
-    first, second = await two(clock)
+    first, second = two(clock)
     async with asyncio.TaskGroup() as group:
         loops = [group.create_task(house.ledger.run()) for house in (first, second)]
         await settle()
@@ -147,7 +143,7 @@ async def test_the_loop_shares_every_second(clock: FakeClock) -> None:
 
 
 async def test_closing_writes_what_is_left(clock: FakeClock) -> None:
-    first, second = await two(clock)
+    first, second = two(clock)
     first.ledger.learn(backend(), "seed")
     await first.ledger.close()
     await share(second)
