@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from llmux.clock import Clock
 from llmux.errors import GatewayError
 from llmux.gateway.attempt import Route
@@ -45,7 +47,7 @@ class Health(Value):
         asked = [name for name in self.routes if any(b.provider == name and b.enabled for b in self.catalog.backends)]
         looks = dict(zip(asked, await asyncio.gather(*map(self.look, asked)), strict=True))
         told["providers"] = {name: {"state": state, "detail": detail} for name, (state, detail) in looks.items()}
-        told["backends"] = self.ledger.snapshot(self.catalog.backends)
+        told["backends"] = msgspec.to_builtins(self.ledger.snapshot(self.catalog.backends))
         if not any(state == "up" for state, _ in looks.values()):
             told["status"] = "down"
         return told
