@@ -16,6 +16,7 @@ class Layer(Value):
 
     source: str
     document: Mapping[str, Any]
+    is_file: bool = False
 
 
 class Problems:
@@ -66,11 +67,10 @@ def whose(path: Path, layers: Sequence[Layer]) -> tuple[str, Path]:
     if path[:1] == (LISTED,) and len(path) > 1:
         source, index, _ = _backends(layers)[int(path[1])]
         return source, (LISTED, index, *path[2:])
-    depths = [_depth(path, layer.document) for layer in layers]
-    deepest = max(depths)
-    return next(
-        layer.source for layer, depth in reversed([*zip(layers, depths, strict=True)]) if depth == deepest
-    ), path
+    steps = [(_depth(path, layer.document), layer.source, layer.is_file) for layer in layers]
+    deepest = max(depth for depth, _, _ in steps)
+    said = [source for depth, source, is_file in steps if depth == deepest and (depth or is_file)]
+    return (said or [layers[0].source])[-1], path
 
 
 def _backends(layers: Sequence[Layer]) -> list[tuple[str, int, Any]]:

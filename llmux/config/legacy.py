@@ -111,7 +111,10 @@ def _backends(entries: Any, rest: Table, report: Report) -> Table:
     """`[backends.NAME]`: a provider of that name, and its backend."""
     providers: dict[str, Any] = dict(rest.get("provider", {}))
     backends: list[Any] = list(rest.get("backend", []))
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
+    if not isinstance(entries, dict):
+        report(("backends",), "expected [backends.NAME] tables")
+        return rest
+    for name, entry in entries.items():
         if not isinstance(entry, dict):
             report(("backends", name), "expected a table")
         elif "command" in entry or "args" in entry:

@@ -72,7 +72,7 @@ def load(
     place = _Place(os.environ if env is None else env, cwd or Path.cwd(), look)
     files, problems = find(path, place.env, place.cwd, home or Path.home()), Problems()
     layers = [
-        *(Layer(str(file), _document(file, place.env, problems)) for file in files),
+        *(Layer(str(file), _document(file, place.env, problems), is_file=True) for file in files),
         Layer("environment", environment.document(place.env, problems.report("environment"))),
         Layer("command line", _nested(overrides or {})),
     ]
@@ -81,11 +81,11 @@ def load(
     merged = merge(layers)
     config = read(Config, merged, lambda *_: None) or Config()
     tables = builtin()
-    loaded = _completed(Loaded(_with_rows(config, tables, place.env), tables, files), place, LISTED in merged)
-    for key, message in check(loaded.config, tables.providers, lambda name: (place.cwd / name).is_file()):
+    config = _with_rows(config, tables, place.env)
+    for key, message in check(config, tables.providers, lambda name: (place.cwd / name).is_file()):
         problems.add(*whose(key, layers), message)
     problems.raise_any()
-    return loaded
+    return _completed(Loaded(config, tables, files), place, LISTED in merged)
 
 
 def _document(file: Path, env: Mapping[str, str], problems: Problems) -> Mapping[str, Any]:

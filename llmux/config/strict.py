@@ -62,7 +62,7 @@ def convert(value: object, wanted: Any, *, strict: bool = True) -> Any:
     Raises:
         msgspec.ValidationError: it is not one.
     """
-    return msgspec.convert(value, wanted, strict=strict, dec_hook=_secret)
+    return msgspec.convert(value, wanted, strict=strict, dec_hook=_read_own)
 
 
 def complaint(error: msgspec.ValidationError, wanted: Any) -> str:
@@ -114,8 +114,11 @@ def _named(kind: type[S], value: Any, report: Report, path: Path) -> Any:
     return {name: section for name, section in found.items() if section is not None}
 
 
-def _secret(wanted: type, value: object) -> object:
-    if wanted is Secret and isinstance(value, str):
+def _read_own(wanted: type, value: object) -> object:
+    """The types that msgspec does not know: a secret, and anything at all."""
+    if wanted is object or isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
         return Secret(value)
     raise TypeError(f"Expected str, got {_type_name(value)}")
 

@@ -1,0 +1,205 @@
+"""The tables that ship: their rows are whole, and their profiles make requests that the makers' models take."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from llmux.config.tables import Rule, Tables, builtin, key_of
+from llmux.ir.capability import Profile
+
+TABLES = builtin()
+
+
+# --- providers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", TABLES.providers)
+def test_a_row_is_whole(name: str) -> None:
+    row = TABLES.providers[name]
+    assert ":" not in name
+    assert not row.base_url.endswith("/")
+    assert bool(row.base_url) == (row.kind == "http")
+    assert bool(row.serves) == bool(row.default), "one without the other leaves names unanswered"
+    local = urlsplit(row.base_url).hostname == "127.0.0.1"
+    assert bool(row.keys) == (row.kind == "http" and not local), "who is elsewhere wants a key"
+    assert urlsplit(row.base_url).scheme == ("" if row.kind == "demo" else "http" if local else "https")
+    assert not row.local or local
+
+
+def test_no_address_and_no_key_is_two_rows() -> None:
+    hosts = [urlsplit(row.base_url).netloc for row in TABLES.providers.values() if row.base_url]
+    keys = [key for row in TABLES.providers.values() for key in row.keys]
+    assert len(set(hosts)) == len(hosts)
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_first_variable_that_is_set_counts() -> None:
+    row = TABLES.providers["zai"]
+    assert key_of(row, {"ZHIPU_API_KEY": "z", "ZAI_API_KEY": ""}) == "z"
+    assert key_of(row, {}) == ""
+
+
+# --- profiles --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", TABLES.rules, ids=lambda rule: f"{rule.dialect}/{rule.provider}/{rule.model}"[:60])
+def test_a_rule_says_what_it_can_and_something(rule: Rule) -> None:
+    assert rule.fields
+    assert set(rule.fields) <= set(Profile.__struct_fields__)
+    assert "context" not in rule.fields, "how much a model holds only the owner can know"
+    assert rule.dialect in ("", "claude", "openai_chat")
+    assert set(rule.provider) <= TABLES.providers.keys()
+    re.compile(rule.model)
+
+
+def test_later_rules_win_field_by_field() -> None:
+    rules = (
+        Rule({"vision": True, "max_stop": 1}, dialect="claude"),
+        Rule({"max_stop": 2}, provider=("p", "q")),
+        Rule({"max_stop": 3, "pdf": True}, model="^M"),
+    )
+    tables = Tables({}, rules)
+    assert tables.profile("claude", "q", "x") == Profile(vision=True, max_stop=2)
+    assert tables.profile("claude", "", "m1") == Profile(vision=True, max_stop=3, pdf=True)
+    assert tables.profile("openai_chat", "", "xm") == Profile()
+
+
+def test_an_unknown_model_has_the_defaults() -> None:
+    assert TABLES.profile("openai_chat", "", "somebody/some-model") == Profile()
+
+
+# What the Claude API says of each model: which sampling, which reasoning, whether it takes system messages within a
+# conversation, and an assistant's message at the end.
+CLAUDE = {
+    "claude-3-haiku-20240307": ("one", "budget", False, True),
+    "claude-3-5-sonnet-20241022": ("one", "budget", False, True),
+    "claude-3-7-sonnet@20250219": ("one", "budget", False, True),
+    "claude-sonnet-4-20250514": ("one", "budget", False, True),
+    "claude-opus-4-1-20250805": ("one", "budget", False, True),
+    "us.anthropic.claude-sonnet-4-5-20250929-v1": ("one", "budget", False, True),
+    "claude-haiku-4-5": ("one", "budget", False, True),
+    "claude-opus-4-5": ("one", "budget", False, True),
+    "claude-opus-4-6": ("one", "either", False, False),
+    "claude-sonnet-4-6": ("one", "either", False, False),
+    "claude-opus-4-7": ("none", "adaptive", False, False),
+    "claude-opus-4-8": ("none", "adaptive", True, False),
+    "claude-opus-4-10": ("none", "adaptive", True, False),
+    "claude-sonnet-5": ("none", "adaptive", True, False),
+    "claude-opus-5-5": ("none", "adaptive", True, False),
+    "claude-fable-5": ("none", "adaptive", True, False),
+    "claude-mythos-preview": ("none", "adaptive", False, False),
+    "kimi-k2": ("one", "budget", False, True),
+}
+
+
+@pytest.mark.parametrize("model", CLAUDE)
+def test_claude_asked_in_its_own_dialect(model: str) -> None:
+    profile = TABLES.profile("claude", "anthropic", model)
+    assert (profile.sampling, profile.reasoning, profile.mid_system, profile.prefill) == CLAUDE[model]
+    assert profile.max_temperature == 1.0
+
+
+OUTPUT = {
+    "claude-3-haiku-20240307": 4_096,
+    "claude-3-5-haiku-latest": 8_192,
+    "claude-3-7-sonnet-latest": 64_000,
+    "claude-opus-4-20250514": 32_000,
+    "claude-opus-4-1": 32_000,
+    "claude-opus-4-5-20251101": 64_000,
+    "anthropic/claude-sonnet-4.5": 64_000,
+    "claude-opus-4-6": 128_000,
+    "claude-sonnet-4-6": 64_000,
+    "claude-opus-5": 128_000,
+    "gpt-3.5-turbo": 4_096,
+    "gpt-4-0613": 8_192,
+    "gpt-4-turbo": 4_096,
+    "gpt-4o-mini": 16_384,
+    "chatgpt-4o-latest": 16_384,
+    "gpt-4.1-nano": 32_768,
+    "openai/o4-mini": 100_000,
+    "gpt-5.6": 128_000,
+    "gpt-5-chat-latest": 16_384,
+    "gemini-2.0-flash": 8_192,
+    "gemini-3.1-pro-preview": 65_536,
+    "llama3": None,
+}
+
+
+@pytest.mark.parametrize("model", OUTPUT)
+def test_how_much_a_model_says_at_most(model: str) -> None:
+    assert TABLES.profile("openai_chat", "", model).max_output == OUTPUT[model]
+
+
+# Models of OpenAI's that refuse sampling, stop sequences and `max_tokens`, and the efforts they take.
+EFFORTS = {
+    "o1": ("low", "medium", "high"),
+    "o3-mini": ("low", "medium", "high"),
+    "o4-mini-2025-04-16": ("low", "medium", "high"),
+    "gpt-5": ("minimal", "low", "medium", "high"),
+    "gpt-5-nano-2025-08-07": ("minimal", "low", "medium", "high"),
+    "gpt-5-codex": ("low", "medium", "high"),
+    "gpt-5.1-2025-11-13": ("none", "low", "medium", "high"),
+    "gpt-5.1-codex": ("low", "medium", "high"),
+    "gpt-5.1-codex-max": ("low", "medium", "high", "xhigh"),
+    "gpt-5.2": ("none", "low", "medium", "high", "xhigh"),
+    "gpt-5.3-codex": ("low", "medium", "high", "xhigh"),
+    "gpt-5.6-sol": ("none", "low", "medium", "high", "xhigh"),
+}
+
+
+@pytest.mark.parametrize("model", EFFORTS)
+def test_openai_s_reasoning_models(model: str) -> None:
+    profile = TABLES.profile("openai_chat", "", model)
+    assert (profile.sampling, profile.max_stop, profile.max_tokens_field) == ("none", 0, "max_completion_tokens")
+    assert (profile.reasoning, profile.efforts, profile.thinking) == ("effort", EFFORTS[model], True)
+    assert not profile.developer_role, "only OpenAI itself is sure to take it"
+    assert TABLES.profile("openai_chat", "openai", model).developer_role
+
+
+OTHERS: dict[tuple[str, str], dict[str, object]] = {
+    ("openai", "gpt-4o"): {"sampling": "all", "max_tokens_field": "max_completion_tokens", "vision": True},
+    ("openai", "gpt-5"): {"custom_tools": True, "pdf": True},
+    ("openai", "gpt-5-chat-latest"): {"reasoning": "none", "custom_tools": False, "developer_role": False},
+    ("openai", "gpt-9"): {"vision": True, "reasoning": "effort"},
+    ("openai", "gpt-4"): {"vision": False, "json_schema": False},
+    ("", "gpt-4o"): {"max_tokens_field": "max_tokens", "vision": True, "custom_tools": False},
+    ("openai", "o1-preview"): {"tools": False, "reasoning": "none"},
+    ("anthropic", "claude-next"): {"vision": True, "thinking": True},
+    ("openrouter", "anthropic/claude-sonnet-4.6"): {
+        "reasoning": "effort", "sampling": "all", "reasoning_field": "reasoning", "vision": True,
+    },
+    ("openrouter", "openai/gpt-5-codex"): {"efforts": ("low", "medium", "high")},
+    ("deepseek", "deepseek-v4-flash"): {
+        "efforts": ("low", "high", "max"), "reasoning_replay": "tool_turns", "json_schema": False,
+    },
+    ("", "deepseek-ai/DeepSeek-R1"): {"thinking": True, "reasoning_replay": "never"},
+    ("deepseek", "deepseek-chat"): {"thinking": False, "reasoning_replay": "never"},
+    ("moonshot", "kimi-k2-thinking"): {"thinking": True, "reasoning_replay": "tool_turns", "max_temperature": 1.0},
+    ("moonshot", "kimi-k2.6"): {"vision": True},
+    ("groq", "moonshotai/kimi-k2-instruct-0905"): {"thinking": False, "reasoning_replay": "never"},
+    ("groq", "openai/gpt-oss-120b"): {"reasoning": "effort", "json_schema": True, "reasoning_field": "reasoning"},
+    ("cerebras", "zai-glm-4.7"): {"thinking": True, "strict_tools": False},
+    ("zai", "glm-4.5v"): {"vision": True, "max_stop": 1, "reasoning_replay": "tool_turns"},
+    ("mistral", "mistral-small-latest"): {"stream_usage": False, "vision": True, "thinking": False},
+    ("mistral", "magistral-medium-latest"): {"thinking": True},
+    ("gemini", "gemini-2.5-flash"): {"reasoning": "effort", "vision": True, "mid_system": False, "prefill": False},
+    ("gemini", "gemini-2.0-flash"): {"reasoning": "none", "thinking": False},
+    ("xai", "grok-4.3"): {"efforts": ("none", "low", "medium", "high"), "vision": True, "max_stop": 0},
+    ("xai", "grok-4-1-fast-non-reasoning"): {"thinking": False, "reasoning": "none"},
+    ("xai", "grok-3-mini"): {"efforts": ("low", "high"), "vision": False},
+    ("ollama", "qwen3:8b"): {"reasoning": "effort", "mid_system": False, "thinking": True},
+    ("ollama", "qwen3-coder:30b"): {"reasoning": "none", "thinking": False},
+    ("ollama", "llava-phi3"): {"vision": True},
+    ("ollama", "gemma3:1b"): {"vision": True},
+    ("vllm", "Qwen/Qwen2.5-VL-7B"): {"vision": True, "mid_system": False},
+    ("llama_cpp", "x"): {"mid_system": False},
+    ("demo", "echo"): {"vision": True, "thinking": True, "tools": True},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=map("/".join, OTHERS))
+def test_what_others_take(case: tuple[str, str]) -> None:
+    provider, model = case
+    profile = TABLES.profile("openai_chat", provider, model)
+    assert {name: getattr(profile, name) for name in OTHERS[case]} == OTHERS[case]

@@ -1,0 +1,132 @@
+"""Config, providers and profiles -> what can be asked."""
+
+import pytest
+
+from llmux.config.schema import Backend as Written
+from llmux.config.schema import Config, Provider, Role, Secret
+from llmux.config.tables import builtin
+from llmux.ir.capability import Profile
+from llmux.routing.assemble import Assembled, assemble
+from llmux.routing.catalog import Backend, Limits, Transforms, Window
+
+TABLES = builtin()
+LOCAL = Provider(base_url="http://127.0.0.1:9/v1", rps=1, rpm=2, concurrent=3)
+
+
+def assembled(*backends: Written, **config: object) -> Assembled:
+    provider = {"a": LOCAL, "openai": Provider(api_key=Secret("k"))}
+    return assemble(Config(backend=list(backends), provider=provider, **config), TABLES)  # type: ignore[arg-type]  # fields
+
+
+def test_everything_that_is_written_arrives() -> None:
+    written = Written(
+        model="a:org/m:tag",
+        name="n",
+        context=10,
+        max_output=5,
+        vision=True,
+        thinking=True,
+        tools=False,
+        model_match=["x*"],
+        max_per_hour=1,
+        max_per_day=3,
+        window="calendar",
+        rps=4,
+        rpm=5,
+        concurrent=6,
+        weight=7,
+        key_delete=["d"],
+        key_rename={"r": "s"},
+        key_add={"k": 1},
+    )
+    house = assembled(written, request_timeout=11.0, idle_timeout=12.0, role={"r": Role(backends=["n"])})
+    assert house.catalog.roles == {"r": ("n",)}
+    assert house.catalog.backends == (
+        Backend(
+            name="n",
+            provider="a",
+            model="org/m:tag",
+            dialect="openai_chat",
+            profile=Profile(context=10, max_output=5, default_output=5, vision=True, thinking=True, tools=False),
+            match=("x*",),
+            windows=(Window(1, 3_600, "calendar"), Window(3, 86_400, "calendar")),
+            limits=Limits(4, 5, 6),
+            transforms=Transforms(("d",), {"r": "s"}, {"k": 1}),
+            weight=7,
+            request_timeout=11.0,
+            idle_timeout=12.0,
+        ),
+    )
+
+
+def test_only_providers_with_a_backend_are_there() -> None:
+    house = assembled(Written(model="a:m"))
+    assert house.endpoints.keys() == house.limits.keys() == {"a"}
+    assert house.limits["a"] == Limits(1, 2, 3)
+
+
+def test_a_known_provider_needs_no_table_of_its_own() -> None:
+    assert assembled(Written(model="demo:echo")).endpoints["demo"].kind == "demo"
+
+
+def test_a_backend_of_a_provider_that_is_off_is_off() -> None:
+    config = Config(
+        provider={"a": Provider(base_url="http://h", enabled=False, timeout=3)}, backend=[Written(model="a:m")]
+    )
+    [backend] = assemble(config, TABLES).catalog.backends
+    assert not backend.enabled
+    assert backend.request_timeout == 3
+
+
+KNOWN = {
+    "gpt-4o": (True, False, True, 16_384, 16_384),
+    "gpt-5": (True, True, True, 128_000, 32_000),
+    "gpt-3.5-turbo": (False, False, True, 4_096, 4_096),
+}
+
+
+@pytest.mark.parametrize("model", KNOWN)
+def test_what_is_not_written_is_known_of_the_model(model: str) -> None:
+    [backend] = assembled(Written(model=f"openai:{model}")).catalog.backends
+    profile = backend.profile
+    assert (
+        profile.vision, profile.thinking, profile.tools, profile.max_output, profile.default_output,
+    ) == KNOWN[model]  # fmt: skip
+    assert profile.context is None, "no limit unless the owner says so"
+
+
+def test_what_is_written_wins_over_what_is_known() -> None:
+    [backend] = assembled(Written(model="openai:gpt-4o", vision=False, max_output=100)).catalog.backends
+    assert (backend.profile.vision, backend.profile.max_output, backend.profile.default_output) == (False, 100, 100)
+
+
+HOPES = {
+    "nothing is said": (Written(model="a:*"), (True, True)),
+    "some are excluded": (Written(model="a:*", vision=False, thinking=False), (False, False)),
+    "one model is what it is": (Written(model="a:m"), (False, False)),
+}
+
+
+@pytest.mark.parametrize("name", HOPES)
+def test_a_backend_that_passes_names_on_may_be_able_to_do_anything(name: str) -> None:
+    written, expected = HOPES[name]
+    [backend] = assembled(written).catalog.backends
+    assert (backend.profile.vision, backend.profile.thinking) == expected
+
+
+def test_the_model_that_was_asked_for_has_its_own_profile() -> None:
+    house = assembled(Written(model="openai:*", tools=False))
+    [backend] = house.catalog.backends
+    old, new = house.profile_of(backend, "gpt-3.5-turbo"), house.profile_of(backend, "gpt-5")
+    assert (old.vision, old.reasoning, old.tools) == (False, "none", False)
+    assert (new.vision, new.reasoning, new.tools) == (True, "effort", False)
+    assert house.profile_of(backend, "gpt-5") is new, "found once"
+
+
+def test_a_provider_at_a_known_address_is_known() -> None:
+    config = Config(
+        provider={"mine": Provider(base_url="https://api.openai.com/v1", api_key=Secret("k"))},
+        backend=[Written(model="mine:gpt-5")],
+    )
+    [backend] = assemble(config, TABLES).catalog.backends
+    assert backend.profile.developer_role
