@@ -1,5 +1,6 @@
 """llmux whole: real processes, real sockets, the demo provider behind them over HTTP."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +16,7 @@ Start = Callable[..., AbstractContextManager[Running]]
 def mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo provider over HTTP: its address."""
     home = tmp_path_factory.mktemp("mock")
-    with running("mock", "--port", "0", env=surroundings(home), cwd=home) as process:
+    with running("mock", "--port", "0", env=surroundings(home), cwd=home, stderr=subprocess.DEVNULL) as process:
         yield process.url
 
 
@@ -26,6 +27,6 @@ def start(tmp_path: Path) -> Start:
     def begin(config: str, *options: str) -> AbstractContextManager[Running]:
         (tmp_path / "config.toml").write_text(config)
         arguments = ("start", "--config", str(tmp_path / "config.toml"), *options)
-        return running(*arguments, env=surroundings(tmp_path), cwd=tmp_path)
+        return running(*arguments, env=surroundings(tmp_path), cwd=tmp_path, stderr=subprocess.DEVNULL)
 
     return begin

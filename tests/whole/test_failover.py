@@ -1,5 +1,6 @@
 """Failover seen for real: two backends over real sockets, one failing in every way, and what the client hears."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def config(mock: str) -> str:
 def gateway(mock: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home: Path = tmp_path_factory.mktemp("failover")
     (home / "config.toml").write_text(config(mock))
-    with running("start", "--config", "config.toml", env=surroundings(home), cwd=home) as process:
+    with running(
+        "start", "--config", "config.toml", env=surroundings(home), cwd=home, stderr=subprocess.DEVNULL
+    ) as process:
         yield process.url
 
 
