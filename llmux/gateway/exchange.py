@@ -104,7 +104,7 @@ class Exchange:
 
 
 def _is_larger(context: int | None, than: int | None) -> bool:
-    """No limit is larger than any. Yet where that was too small, one that is known to hold the prompt is worth a try."""
+    """No limit is larger than any. Where that was too small, one that is known to hold the prompt is worth a try."""
     return context is not None if than is None else context is None or context > than
 
 

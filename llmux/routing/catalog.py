@@ -110,7 +110,8 @@ def matches(globs: Sequence[str], name: str) -> bool:
 # Globs come from the configuration only, so this holds as many as the owner wrote.
 @functools.cache
 def _compiled(globs: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(_regex, globs)) or r"(?!)", re.IGNORECASE | re.DOTALL)
+    nothing = r"(?!)"
+    return re.compile("|".join(map(_regex, globs)) if globs else nothing, re.IGNORECASE | re.DOTALL)
 
 
 def _regex(glob: str) -> str:

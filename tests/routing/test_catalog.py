@@ -1,0 +1,144 @@
+"""What a model's name means."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmux.routing.catalog import Backend, Catalog, backend_model, candidates, find, matches
+
+
+def backend(model: str, name: str = "", match: tuple[str, ...] = (), *, enabled: bool = True) -> Backend:
+    provider, _, rest = model.partition(":")
+    return Backend(
+        name=name or model, provider=provider, model=rest, dialect="openai_chat", match=match, enabled=enabled
+    )
+
+
+GPT = backend("openai:gpt-4o", match=("*sonnet*",))
+MINI = backend("openai:mini", "cheap")
+AGAIN = backend("openai:mini", "dear")
+OFF = backend("openai:old", enabled=False)
+LOCAL = backend("ollama:*", match=("llama*",))
+CATALOG = Catalog(
+    (GPT, MINI, AGAIN, OFF, LOCAL),
+    {"analyzer": ("ollama:*", "openai:gpt-4o", "gone:x"), "ollama:fast": ("cheap",), "cheap": ("dear",)},
+)
+EVERYONE = ["openai:gpt-4o", "cheap", "dear", "openai:old", "ollama:*"]
+
+MEANINGS = {
+    "a backend": ("openai:gpt-4o", ["openai:gpt-4o"]),
+    "a backend by its name": ("dear", ["dear"]),
+    "a backend by its name, before a role": ("cheap", ["cheap"]),
+    "two share a model: the first": ("openai:mini", ["cheap"]),
+    "a backend that is off: the selector says so": ("openai:old", ["openai:old"]),
+    "whatever a provider serves": ("ollama:llama3:8b", ["ollama:*"]),
+    "the star itself": ("ollama:*", ["ollama:*"]),
+    "a role, in its order": ("analyzer", ["ollama:*", "openai:gpt-4o"]),
+    "a role, before whatever a provider serves": ("ollama:fast", ["cheap"]),
+    "a provider without a star": ("openai:gpt-9", EVERYONE),
+    "a provider and nothing": ("ollama:", EVERYONE),
+    "a name with a colon": ("llama3:8b", EVERYONE),
+    "a name": ("claude-sonnet-4", EVERYONE),
+    "case counts in names": ("OpenAI:gpt-4o", EVERYONE),
+    "no name": ("", EVERYONE),
+}
+
+
+@pytest.mark.parametrize(("model", "expected"), MEANINGS.values(), ids=MEANINGS)
+def test_meaning(model: str, expected: list[str]) -> None:
+    assert [candidate.name for candidate in candidates(CATALOG, model)] == expected
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-4o", "ollama:mistral", "analyzer"])
+def test_who_is_meant_by_name_takes_any_name(model: str) -> None:
+    assert all(candidate.match == () for candidate in candidates(CATALOG, model))
+
+
+def test_who_is_not_meant_by_name_keeps_its_match() -> None:
+    assert candidates(CATALOG, "claude-sonnet-4") == CATALOG.backends
+
+
+def test_find() -> None:
+    assert find(CATALOG, "dear") is AGAIN
+    assert find(CATALOG, "openai:mini") is MINI
+    assert find(CATALOG, "ollama:llama3") is None
+    assert find(Catalog(()), "x") is None
+
+
+@pytest.mark.parametrize(
+    ("asked_of", "asked", "sent"),
+    [
+        (GPT, "claude-sonnet-4", "gpt-4o"),
+        (GPT, "openai:gpt-4o", "gpt-4o"),
+        (LOCAL, "ollama:llama3:8b", "llama3:8b"),
+        (LOCAL, "llama3:8b", "llama3:8b"),
+        (LOCAL, "openai:gpt-4o", "openai:gpt-4o"),
+    ],
+)
+def test_the_name_that_is_sent(asked_of: Backend, asked: str, sent: str) -> None:
+    assert backend_model(asked_of, asked) == sent
+
+
+GLOBS = [
+    ("*sonnet*", "claude-sonnet-4", True),
+    ("*sonnet*", "sonnet", True),
+    ("*SONNET*", "Claude-Sonnet", True),
+    ("gpt-4*", "gpt-4", True),
+    ("gpt-4*", "my-gpt-4", False),
+    ("*mini", "gpt-4o-mini", True),
+    ("*mini", "gpt-4o-mini-high", False),
+    ("gpt-?o", "gpt-4o", True),
+    ("gpt-?o", "gpt-o", False),
+    ("gpt-?o", "gpt-44o", False),
+    ("a?*?c", "abbc", True),
+    ("a?*?c", "abc", False),
+    ("a*b*c", "a-b-b-c-c", True),
+    ("a*b*c", "a-c-b", False),
+    ("a**b", "ab", True),
+    ("*", "", True),
+    ("", "", True),
+    ("", "x", False),
+    ("gpt.4", "gpt-4", False),
+    ("gpt[45]", "gpt4", False),
+    ("gpt[45]", "gpt[45]", True),
+    (r"a\?", r"a\b", True),
+    ("a+(b|c)$", "a+(b|c)$", True),
+    ("*end", "line\nend", True),
+    ("?", "\n", True),
+    ("exact", "exact\n", False),
+]
+
+
+@pytest.mark.parametrize(("glob", "name", "expected"), GLOBS)
+def test_glob(glob: str, name: str, expected: bool) -> None:
+    assert matches((glob,), name) is expected
+
+
+def test_any_of_several_globs_will_do() -> None:
+    assert matches(["gpt-*", "*haiku*"], "claude-haiku")
+    assert matches(["a|b", "c"], "c")
+    assert not matches(["a", "b"], "ab")
+    assert not matches([], "")
+
+
+def _by_hand(glob: str, name: str) -> bool:
+    """What a glob means, from its definition and slowly."""
+    if not glob:
+        return not name
+    if glob[0] == "*":
+        return any(_by_hand(glob[1:], name[start:]) for start in range(len(name) + 1))
+    return bool(name) and glob[0] in {"?", name[0]} and _by_hand(glob[1:], name[1:])
+
+
+@given(st.text("ab*?", max_size=6), st.text("ab", max_size=8))
+def test_a_glob_means_what_its_definition_says(glob: str, name: str) -> None:
+    assert matches((glob,), name) is _by_hand(glob, name)
+
+
+def test_a_long_name_costs_no_more_than_its_length() -> None:
+    """A pattern that comes back to every star would need hours for this."""
+    began = time.perf_counter()
+    assert not matches(("*a*a*a*a*a*b",), "a" * 50_000)
+    assert time.perf_counter() - began < 2
