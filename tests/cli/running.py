@@ -1,12 +1,17 @@
 """llmux as a person runs it: a real process, in surroundings of its own. Blocking."""
 
+import http.client
+import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "llmux")
@@ -29,6 +34,22 @@ def llmux(*args: str, env: Mapping[str, str], cwd: Path, stdin: str = "") -> sub
     )
 
 
+def ask(url: str, path: str, body: object = None, trust: ssl.SSLContext | None = None) -> dict[str, Any]:
+    """POST `body` as JSON, or GET where there is none; the answer, which must be a 200."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    kind = http.client.HTTPSConnection if trust else http.client.HTTPConnection
+    with closing(kind(host, parts.port, timeout=10, **({"context": trust} if trust else {}))) as connection:
+        if body is None:
+            connection.request("GET", path)
+        else:
+            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        reply = connection.getresponse()
+        told = json.load(reply)
+        assert reply.status == 200, told
+        return told
+
+
 class Running:
     """A command that goes on. `line` is the first that it printed."""
 
@@ -43,10 +64,12 @@ class Running:
 
 
 @contextmanager
-def running(*args: str, env: Mapping[str, str], cwd: Path) -> Iterator[Running]:
-    """`llmux ARGS`, from its first line of output to the end of the block."""
+def running(
+    *args: str, env: Mapping[str, str], cwd: Path, stderr: int | IO[str] = subprocess.PIPE
+) -> Iterator[Running]:
+    """`llmux ARGS`, from its first line of output to the end of the block. Its log goes to `stderr`."""
     with subprocess.Popen(
-        [*COMMAND, *args], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *args], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=stderr, text=True
     ) as process:
         assert process.stdout is not None
         try:

@@ -171,7 +171,7 @@ def test_the_script_costs_next_to_nothing(checkout: Path) -> None:
     assert time.perf_counter() - began < 0.25  # it takes 5 ms; a busy machine may take longer
 
 
-# --- bin/cert ----------------------------------------------------------------------------------------------------------
+# --- bin/cert ----------------------------------------------------------------------------------------------------
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
