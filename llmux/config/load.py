@@ -23,6 +23,9 @@ from llmux.ir.value import Value
 
 PROJECT = ("config.toml", ".llmux/config.toml")  # below the working directory; the first that is there counts
 USER = ".config/llmux/config.toml"  # below the home directory
+# What is said of the family's DEFAULT_PROVIDER where it cannot mean anything.
+ORDER_DECIDES = "DEFAULT_PROVIDER has no effect: the order of the backends decides"
+NO_SUCH_DEFAULT = "DEFAULT_PROVIDER has no effect: there is no provider of this name"
 
 
 class Loaded(Value):
@@ -138,14 +141,15 @@ def _completed(loaded: Loaded, place: _Place, has_backends: bool) -> Loaded:
     config, tables, notices = loaded.config, loaded.tables, legacy.notices(place.env)
     first = place.env.get("DEFAULT_PROVIDER", "")
     if has_backends:
-        late = ("DEFAULT_PROVIDER has no effect: the order of the backends decides",) if first else ()
-        return replace(loaded, notices=(*notices, *late))
+        return replace(loaded, notices=(*notices, *([ORDER_DECIDES] if first else [])))
     models: Mapping[str, Sequence[str]] = {}
     if not config.provider:
         local = {name: _with_row(name, Provider(), tables, place.env) for name in tables.providers}
         there = discover.discover(tables, place.env, place.look, local)
         config, models = replace(config, provider=there.providers), there.models
         loaded = replace(loaded, found=there.lines)
+    if first and first not in config.provider:
+        notices = (*notices, NO_SUCH_DEFAULT)
     names = sorted(config.provider, key=lambda name: name != first)
     backends = discover.backends(names, tables.providers, models)
     return replace(loaded, config=replace(config, backend=backends), notices=notices)

@@ -266,3 +266,9 @@ def test_an_error_has_every_problem_and_the_first_at_hand() -> None:
         "command line: port: expected int >= 0",
     ]
     assert isinstance(error, ValueError)
+
+
+def test_a_default_provider_that_is_not_there_is_told(place: Place) -> None:
+    assert place.load(LOCAL, env={"DEFAULT_PROVIDER": "b"}).notices == (
+        "DEFAULT_PROVIDER has no effect: there is no provider of this name",
+    )

@@ -203,3 +203,15 @@ def test_what_others_take(case: tuple[str, str]) -> None:
     provider, model = case
     profile = TABLES.profile("openai_chat", provider, model)
     assert {name: getattr(profile, name) for name in OTHERS[case]} == OTHERS[case]
+
+
+# How each dialect can be asked to reason.
+FORMS = {"claude": {"none", "budget", "adaptive", "either"}, "openai_chat": {"none", "effort"}}
+
+
+@pytest.mark.parametrize("provider", ["", *TABLES.providers])
+@pytest.mark.parametrize("dialect", FORMS)
+def test_nobody_is_asked_to_reason_in_another_dialect_s_form(dialect: str, provider: str) -> None:
+    models = {*CLAUDE, *OUTPUT, *EFFORTS, *(model for _, model in OTHERS)}
+    odd = {m for m in models if TABLES.profile(dialect, provider, m).reasoning not in FORMS[dialect]}
+    assert odd == set()
