@@ -1,12 +1,10 @@
-"""Reading a JSON document that a stranger wrote: values are checked where they are taken, and a fault names its path.
+"""A JSON object that a stranger wrote, read with care: values are checked where they are taken, a fault names its path.
 
-Dialect-neutral and pure. `null` is the same as absent; integers may be spelled as floats; nothing else is bent.
+Dialect-neutral. `null` is the same as absent; integers may be spelled as floats; nothing else is bent. The body itself
+is read by `llmux/dialects/document.py`.
 """
 
-import json
 from typing import Any, NoReturn
-
-import orjson
 
 from llmux.errors import BadRequest
 
@@ -17,50 +15,6 @@ LARGEST = 2**53
 def refuse(path: str, expected: str) -> NoReturn:
     """Raise a BadRequest which says that the value at `path` should be `expected`."""
     raise BadRequest(f"Invalid value for '{path}': expected {expected}.", param=path)
-
-
-def load(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`, lone surrogates and NUL characters replaced by U+FFFD.
-
-    Raises:
-        BadRequest: it is not JSON, not an object, or nested too deeply.
-    """
-    try:
-        document = _parse(body)
-    except RecursionError:
-        raise BadRequest("The body is nested too deeply.") from None
-    except ValueError as error:
-        raise BadRequest(f"The body is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise BadRequest("The body must be a JSON object.")
-    return document
-
-
-def _parse(body: bytes) -> Any:
-    """Two parsers: orjson refuses the escapes of lone surrogates, which real clients send when they cut a string."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        if b"\\ud" not in body and b"\\uD" not in body:
-            raise
-        return _scrub(json.loads(body, parse_constant=_no_constant))
-    return _scrub(document) if b"\\u0000" in body else document
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
-
-
-def _scrub(value: Any) -> Any:
-    """`value` with every character replaced that cannot be written as UTF-8 JSON again, or ends strings elsewhere."""
-    if isinstance(value, str):
-        clean = value.replace("\0", "\ufffd")
-        return clean if clean.isascii() else clean.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_scrub(item) for item in value]
-    if isinstance(value, dict):
-        return {_scrub(name): _scrub(item) for name, item in value.items()}
-    return value
 
 
 class Fields:

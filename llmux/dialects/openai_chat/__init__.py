@@ -1,1 +1,32 @@
-"""OpenAI Chat Completions."""
+"""OpenAI's Chat Completions, as one Dialect value: for its own SDKs as clients, and for every compatible server."""
+
+from llmux.dialects.base import Dialect
+from llmux.dialects.openai_chat.encoder import Encoder
+from llmux.dialects.openai_chat.errors import decode_error, encode_error
+from llmux.dialects.openai_chat.request import decode_request, encode_request
+from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
+from llmux.dialects.openai_chat.schema import LOSSES, NAME
+from llmux.dialects.openai_chat.stream import Decoder
+from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+
+OPENAI_CHAT = Dialect(
+    name=NAME,
+    path="/chat/completions",
+    models_path="/models",
+    inbound=("/v1/chat/completions", "/chat/completions"),
+    content_type="text/event-stream; charset=utf-8",
+    forwarded=("openai-beta", "idempotency-key"),
+    session_headers=("session_id", "session-id"),
+    decode_request=decode_request,
+    encode_request=encode_request,
+    repair=dict,
+    decode_response=decode_response,
+    encode_response=encode_response,
+    decoder=Decoder,
+    encoder=Encoder,
+    verbatim=VerbatimDecoder,
+    verbatim_response=verbatim_response,
+    decode_error=decode_error,
+    encode_error=encode_error,
+    losses=LOSSES,
+)

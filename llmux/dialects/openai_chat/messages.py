@@ -1,0 +1,96 @@
+"""The messages of a client's request. Whether each tool call is answered is `dialects/history.py`'s business."""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from llmux.dialects.openai_chat.content import cache_mark, decode_parts
+from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
+from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought
+from llmux.dialects.openai_chat.schema import NAME, ROLES
+from llmux.dialects.shape import Fields, refuse
+from llmux.ir.content import Part, Refusal, ToolCall, ToolResult, keep
+from llmux.ir.request import Message, Role
+
+KNOWN = frozenset({"role", "content", "name"})
+KNOWN_OF_ASSISTANT = KNOWN | REASONING_FIELDS | {"refusal", "tool_calls", "function_call"}
+KNOWN_OF_TOOL = KNOWN | {"tool_call_id"}
+
+
+def decode_messages(body: Fields) -> tuple[Message, ...]:
+    """The conversation. Neighbouring tool messages are one: a TOOL message answers all calls of one step.
+
+    Raises:
+        BadRequest: no messages, or one of another shape than its role has.
+    """
+    messages: list[Message] = []
+    functions: dict[str, str] = {}  # the old API has no ids: the name of a function -> the id of its last call
+    for index, fields in enumerate(body.objects("messages")):
+        message = _decode_message(fields, index, functions)
+        if message.role is Role.TOOL and messages and messages[-1].role is Role.TOOL:
+            messages[-1] = replace(messages[-1], parts=messages[-1].parts + message.parts)
+        else:
+            messages.append(message)
+    return tuple(messages) or refuse(body.at("messages"), "at least one message")
+
+
+def _decode_message(fields: Fields, index: int, functions: dict[str, str]) -> Message:
+    word = fields.need_text("role")
+    role = ROLES.get(word) or refuse(fields.at("role"), f"one of {', '.join(ROLES)}")
+    if role is Role.TOOL:
+        return _decode_result(fields, word, f"fc_{index}", functions)
+    parts = decode_parts(fields.document.get("content"), fields.at("content"))
+    known = KNOWN
+    if role is Role.ASSISTANT:
+        known = KNOWN_OF_ASSISTANT
+        parts = (*decode_reasoning(fields.document), *parts, *_decode_refusal(fields), *_decode_calls(fields))
+        parts += _decode_function_call(fields, f"fc_{index}", functions)
+    if parts and not parts[-1].cache and (mark := cache_mark(fields)):
+        parts = (*parts[:-1], replace(parts[-1], cache=mark))
+    return Message(role, parts, fields.text("name"), keep(NAME, fields.document, known))
+
+
+def _decode_result(fields: Fields, word: str, spare_id: str, functions: Mapping[str, str]) -> Message:
+    name = fields.text("name")
+    call_id = fields.need_text("tool_call_id") if word == "tool" else functions.get(name or "", spare_id)
+    content = decode_parts(fields.document.get("content"), fields.at("content"))
+    extra = keep(NAME, fields.document, KNOWN_OF_TOOL)
+    return Message(
+        Role.TOOL, (ToolResult(call_id=call_id, content=content, name=name, cache=cache_mark(fields), extra=extra),)
+    )
+
+
+def _decode_refusal(fields: Fields) -> tuple[Part, ...]:
+    text = fields.text("refusal")
+    return (Refusal(text=text),) if text else ()
+
+
+def _decode_calls(fields: Fields) -> tuple[Part, ...]:
+    return tuple(_decode_call(call) for call in fields.objects("tool_calls"))
+
+
+def _decode_call(call: Fields) -> ToolCall:
+    states = thought(call.document)
+    extra = keep(NAME, call.document, frozenset({"id", "type", "function", "custom", "index", "extra_content"}))
+    if custom := call.object("custom"):
+        return ToolCall(
+            id=call.need_text("id"),
+            name=custom.need_text("name"),
+            arguments=custom.text("input") or "",
+            kind="custom",
+            extra=extra,
+        )
+    function = call.object("function") or Fields(None, call.at("function"))
+    arguments = function.text("arguments") or ""
+    return ToolCall(
+        id=call.need_text("id"), name=function.need_text("name"), arguments=arguments, states=states, extra=extra
+    )
+
+
+def _decode_function_call(fields: Fields, call_id: str, functions: dict[str, str]) -> tuple[Part, ...]:
+    call = fields.object("function_call")
+    if call is None:
+        return ()
+    name = call.need_text("name")
+    functions[name] = call_id
+    return (ToolCall(id=call_id, name=name, arguments=call.text("arguments") or ""),)

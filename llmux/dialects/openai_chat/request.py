@@ -1,0 +1,159 @@
+"""A request body, both ways: bytes of a client -> Request, Request of any dialect -> the body for a backend.
+
+What no field of the IR stands for is kept in `Request.extra`, and so are fields that mean something only to the same
+dialect's backend (`user`, `metadata`, `enable_thinking`): a request that goes out as it came in loses nothing.
+"""
+
+import hashlib
+from typing import Any
+
+from llmux.dialects.base import Outbound
+from llmux.dialects.document import read
+from llmux.dialects.losses import Losses
+from llmux.dialects.openai_chat.content import Draft
+from llmux.dialects.openai_chat.controls import (
+    decode_max_tokens,
+    decode_output,
+    decode_reasoning_control,
+    decode_sampling,
+    encode_limits,
+    encode_output,
+    encode_reasoning_control,
+    encode_sampling,
+)
+from llmux.dialects.openai_chat.messages import decode_messages
+from llmux.dialects.openai_chat.schema import EFFORT_RANK, LOSSES, NAME, SAMPLERS
+from llmux.dialects.openai_chat.thread import encode_messages
+from llmux.dialects.openai_chat.tools import bridged, decode_tool_choice, decode_tools, encode_tools, rename
+from llmux.dialects.shape import Fields, refuse
+from llmux.ir.capability import Target
+from llmux.ir.content import Extra, restore
+from llmux.ir.request import Original, OutputFormat, Request
+
+Wire = dict[str, Any]
+
+# Fields that the IR says whole; they are written anew. All others are kept for the same dialect.
+KNOWN = frozenset({
+    *SAMPLERS, "model", "messages", "stream", "stream_options", "tools", "tool_choice", "functions", "function_call",
+    "parallel_tool_calls", "seed", "max_tokens", "max_completion_tokens", "stop", "n", "reasoning_effort",
+    "response_format",
+})  # fmt: skip
+# How servers other than OpenAI are asked to reason. Their own clients' spelling is kept, and nothing added to it.
+KNOBS = frozenset({"reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs", "extra_body"})
+# A longer name of a session or a user is refused.
+LONGEST_KEY = 64
+
+
+def decode_request(body: bytes) -> Request:
+    """The request that a client sent.
+
+    Raises:
+        BadRequest: it is not JSON, or something in it has another shape than this API says; `param` tells where.
+    """
+    document, cleaned = read(body)
+    fields = Fields(document)
+    output = decode_output(fields)
+    options = fields.object("stream_options")
+    return Request(
+        dialect=NAME,
+        model=fields.need_text("model") or refuse("model", "the name of a model"),
+        messages=decode_messages(fields),
+        stream=fields.flag("stream") or False,
+        tools=decode_tools(fields),
+        tool_choice=decode_tool_choice(fields),
+        parallel_tools=fields.flag("parallel_tool_calls"),
+        sampling=decode_sampling(fields),
+        max_output_tokens=decode_max_tokens(fields),
+        stop=fields.texts("stop"),
+        choices=_decode_choices(fields),
+        reasoning=decode_reasoning_control(fields),
+        output=output or OutputFormat(),
+        verbosity=fields.text("verbosity"),
+        service_tier=fields.text("service_tier"),
+        user_id=fields.text("safety_identifier") or fields.text("user"),
+        session=fields.text("prompt_cache_key"),
+        metadata=_decode_metadata(fields),
+        include_usage=bool(options and options.flag("include_usage")),
+        legacy_functions=fields.document.get("functions") is not None and fields.document.get("tools") is None,
+        extra=_decode_extra(document, understood=output is not None),
+        original=Original(body, document, repaired=cleaned),
+    )
+
+
+def _decode_choices(fields: Fields) -> int:
+    choices = fields.integer("n")
+    return 1 if choices is None else choices if choices > 0 else refuse("n", "at least 1")
+
+
+def _decode_metadata(fields: Fields) -> dict[str, str] | None:
+    metadata = fields.object("metadata")
+    return {name: metadata.need_text(name) for name in metadata.document} if metadata else None
+
+
+def _decode_extra(document: Wire, *, understood: bool) -> Extra | None:
+    """What we have no word for. `understood`: the response format."""
+    known = KNOWN if understood else KNOWN - {"response_format"}
+    if document.get("reasoning_effort") not in EFFORT_RANK or not KNOBS.isdisjoint(document):
+        known -= {"reasoning_effort"}
+    rest = {name: value for name, value in document.items() if name not in known}
+    return Extra(NAME, rest) if rest else None
+
+
+def encode_request(request: Request, target: Target) -> Outbound:
+    """`request`, of whatever dialect, for a backend model. Equal requests give equal bodies.
+
+    Raises:
+        Unsupported: it cannot be said in this wire without changing what it means.
+        BadRequest: something that must be rewritten for it (a text file in base64) is damaged.
+    """
+    losses = Losses(LOSSES)
+    names, back = rename(request)
+    draft = Draft(target=target, own=request.dialect == NAME, losses=losses, names=names)
+    form, messages = encode_output(request.output, encode_messages(request.messages, draft), draft)
+    body: Wire = {"model": target.model, "messages": messages}
+    body |= encode_tools(request, draft)
+    body |= form
+    body |= encode_sampling(request.sampling, draft)
+    body |= encode_limits(request, draft)
+    body |= _encode_stream(request, draft)
+    kept = restore(NAME, request.extra)
+    if KNOBS.isdisjoint(kept):
+        body |= encode_reasoning_control(request.reasoning, draft)
+    body |= kept if draft.own else _encode_foreign(request, draft)
+    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+
+
+def _encode_stream(request: Request, draft: Draft) -> Wire:
+    """A stream always ends in usage, which the house counts; the encoder hides it from a client that did not ask."""
+    wire: Wire = {"stream": True} if request.stream else {}
+    if request.stream and draft.target.profile.stream_usage:
+        wire["stream_options"] = {"include_usage": True}
+    if request.choices > 1:
+        draft.losses.approx("n")
+        wire |= {"n": request.choices} if draft.own else {}
+    return wire
+
+
+def _encode_foreign(request: Request, draft: Draft) -> Wire:
+    """What another dialect says of the client and the session. Only OpenAI itself knows these fields for sure."""
+    openai = draft.target.profile.prompt_cache_key
+    wire: Wire = {}
+    if openai and request.session:
+        wire["prompt_cache_key"] = _key(request.session)
+    if openai and request.user_id:
+        wire["safety_identifier"] = _key(request.user_id)
+    lost = {
+        "user_id": request.user_id and not openai,
+        "service_tier": request.service_tier not in {None, "auto"},
+        "verbosity": request.verbosity,
+        "fields": request.extra or request.metadata,
+        "cache_control": request.cache,
+    }
+    for row, is_lost in lost.items():
+        if is_lost:
+            draft.losses.drop(row)
+    return wire
+
+
+def _key(name: str) -> str:
+    return name if len(name) <= LONGEST_KEY else hashlib.sha256(name.encode()).hexdigest()

@@ -1,0 +1,183 @@
+"""A finished answer, both ways: a backend's body -> Response, Response of any dialect -> the body for a client."""
+
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec.structs import replace
+
+from llmux.dialects.base import AnswerForm, Names
+from llmux.dialects.openai_chat.answer import (
+    decode_document,
+    decode_usage,
+    encode_citation,
+    encode_finish,
+    encode_tier,
+    encode_usage,
+    failed_finish,
+    fault_in,
+    told_reason,
+)
+from llmux.dialects.openai_chat.content import SEPARATOR, joined
+from llmux.dialects.openai_chat.reader import Reader
+from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, objects
+from llmux.dialects.openai_chat.schema import NAME
+from llmux.errors import BackendGarbled
+from llmux.ir.content import Opaque, Part, Reasoning, Refusal, Text, ToolCall, keep, restore
+from llmux.ir.events import Event, Verbatim
+from llmux.ir.fold import fold
+from llmux.ir.response import Response
+from llmux.wire.sse import DONE, SseFramer
+
+Wire = dict[str, Any]
+
+KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
+
+
+def decode_response(body: bytes, names: Names) -> Response:
+    """A backend's whole answer: read as a stream of one chunk, so that both lanes understand the same.
+
+    Raises:
+        BackendGarbled: it is no answer of this wire.
+        GatewayError: it tells of a failure, whatever its status said.
+    """
+    documents = _documents(body)
+    reader, events = Reader(names), list[Event]()
+    for document in documents:
+        reader.chunk(document, events)
+    if not reader.finished and not reader.spoke:
+        raise BackendGarbled("The backend's answer holds no message.")
+    reader.end(events)
+    details = keep(NAME, documents[0], KNOWN) if len(documents) == 1 else None
+    return replace(fold(events), details=details)
+
+
+def _documents(body: bytes) -> list[Wire]:
+    """The JSON objects of a body: one, or the chunks of a stream that nobody asked for."""
+    framer = SseFramer()
+    frames = [data for _, data in framer.feed(body) + framer.close() if data.strip() != DONE]
+    try:
+        documents = [orjson.loads(document) for document in frames or (body,)]
+    except orjson.JSONDecodeError:
+        raise BackendGarbled("The backend's answer is not JSON.") from None
+    if not all(isinstance(document, dict) for document in documents):
+        raise BackendGarbled("The backend's answer is not an object.")
+    return documents
+
+
+def encode_response(response: Response, form: AnswerForm) -> bytes:
+    """The body that a client of this dialect gets: its own name of the model, our id of the answer."""
+    choice = {
+        "index": 0,
+        "message": _message(response.parts, form),
+        "logprobs": None,
+        "finish_reason": encode_finish(response.finish_reason, form),
+    }
+    body: Wire = {
+        "id": f"chatcmpl-{form.id}",
+        "object": "chat.completion",
+        "created": form.created,
+        "model": form.model,
+        "choices": [choice],
+        "usage": encode_usage(response.usage),
+        **encode_tier(response.usage),
+    }
+    return orjson.dumps({**body, **restore(NAME, response.details)})
+
+
+def _message(parts: tuple[Part, ...], form: AnswerForm) -> Wire:
+    spoken = tuple(Text(text=part.text) if isinstance(part, Opaque) and part.text else part for part in parts)
+    text = joined(spoken)
+    refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
+    message: Wire = {"role": "assistant", "content": text or None, "refusal": refusal or None}
+    message |= _reasoning(parts)
+    if annotations := _annotations(spoken):
+        message["annotations"] = annotations
+    return message | _calls([part for part in parts if isinstance(part, ToolCall)], form)
+
+
+def _reasoning(parts: tuple[Part, ...]) -> Wire:
+    reasoning = [part for part in parts if isinstance(part, Reasoning)]
+    text = SEPARATOR.join(part.text for part in reasoning if part.text)
+    details = encode_details(state for part in reasoning for state in part.states)
+    return ({"reasoning_content": text} if text else {}) | ({"reasoning_details": details} if details else {})
+
+
+def _annotations(parts: tuple[Part, ...]) -> list[Any]:
+    """Each citation covers its whole text: where exactly is not known."""
+    annotations: list[Any] = []
+    for index, part in enumerate(parts):
+        if isinstance(part, Text) and part.citations:
+            end = len(joined(parts[: index + 1]))
+            found = (encode_citation(citation, end - len(part.text), end) for citation in part.citations)
+            annotations += [annotation for annotation in found if annotation]
+    return annotations
+
+
+def _calls(calls: list[ToolCall], form: AnswerForm) -> Wire:
+    if not calls:
+        return {}
+    if form.legacy_functions:
+        return {"function_call": {"name": calls[0].name, "arguments": calls[0].arguments or "{}"}}
+    return {"tool_calls": [_call(call) for call in calls]}
+
+
+def _call(call: ToolCall) -> Wire:
+    if call.kind == "custom":
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    function = {"name": call.name, "arguments": call.arguments or "{}"}
+    wire: Wire = {"id": call.id, "type": "function", "function": function}
+    return wire | ({"extra_content": encode_thought(call.states[-1], sealed=True)} if call.states else {})
+
+
+# --- unchanged -------------------------------------------------------------------------------------------------------
+
+
+class Ended(msgspec.Struct, gc=False):
+    """A choice of a whole answer."""
+
+    finish_reason: str | None = None
+
+
+class Body(msgspec.Struct, gc=False):
+    """What the house wants to know of a whole answer; the rest is skipped unread."""
+
+    choices: list[Ended]
+    usage: dict[str, Any] | None = None
+    service_tier: str | None = None
+    error: None = None
+
+
+decode_body = msgspec.json.Decoder(Body).decode
+
+
+def verbatim_response(body: bytes) -> Verbatim:
+    """A backend's whole answer, unchanged, and the facts in it.
+
+    Raises:
+        BackendGarbled: it is no answer of this wire.
+        GatewayError: it tells of a failure, whatever its status said.
+    """
+    try:
+        answer = decode_body(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        answer = _unusual(body)
+    words = [choice.finish_reason for choice in answer.choices if choice.finish_reason]
+    for word in words:
+        if failure := failed_finish(word):
+            raise failure
+    if not answer.choices:
+        raise BackendGarbled("The backend's answer holds no message.")
+    usage = decode_usage(answer.usage, answer.service_tier)
+    return Verbatim(body, usage=usage, finish_reason=told_reason(words), done=True)
+
+
+def _unusual(body: bytes) -> Body:
+    document = decode_document(b"", body)
+    if failure := fault_in(document):
+        raise failure
+    choices = [
+        Ended(word if isinstance(word := choice.get("finish_reason"), str) else None)
+        for choice in objects(document.get("choices"))
+    ]
+    return Body(choices, document.get("usage"))

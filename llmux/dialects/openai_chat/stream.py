@@ -1,0 +1,176 @@
+"""A backend's stream -> events. The way back is `encoder.py`; a stream that stays as it is, `verbatim.py`.
+
+The usual chunk is read by type, which takes a third of the time; every other one as a document, by `reader.py`. An
+answer ends at `[DONE]`, or with the connection once it has given a finish reason: anything less is a cut.
+
+Reference: https://platform.openai.com/docs/api-reference/chat-streaming
+"""
+
+from contextlib import suppress
+from typing import Literal
+
+import msgspec
+
+from llmux.dialects.base import Names
+from llmux.dialects.openai_chat.answer import decode_document
+from llmux.dialects.openai_chat.calls import Fragment
+from llmux.dialects.openai_chat.errors import decode_error
+from llmux.dialects.openai_chat.reader import Reader
+from llmux.dialects.openai_chat.reasoning import TEXTS
+from llmux.errors import BackendCut, BackendGarbled, GatewayError
+from llmux.ir.events import Event, StreamError
+from llmux.wire.sse import DONE, Frame, SseFramer
+
+OK = 200
+EMPTY = "The backend's answer is empty."
+CUT = "The backend's answer broke off."
+UNUSUAL = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+
+
+class Function(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A piece of a call's arguments, and at first its name."""
+
+    arguments: str = ""
+    name: str | None = None
+
+
+class ToolCall(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """A piece of a call, in OpenAI's own form."""
+
+    index: int
+    function: Function
+    id: str | None = None
+    type: Literal["function"] | None = None
+
+
+class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What nearly every chunk says: a piece of the text, of the reasoning, or of a call."""
+
+    content: str | None = None
+    role: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    """The first choice, in the midst of the answer. Probabilities and the like are skipped."""
+
+    delta: Delta
+    index: Literal[0] = 0
+    finish_reason: None = None
+    usage: None = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """A usual chunk. What does not fit exactly (usage, an end, a failure, an oddity) is read as a document instead."""
+
+    choices: tuple[Choice]
+    usage: None = None
+    error: None = None
+    x_groq: None = None
+
+
+decode_chunk = msgspec.json.Decoder(Chunk).decode
+
+
+class Decoder:
+    """A backend's stream -> events. See dialects.base.Decoder."""
+
+    __slots__ = ("_done", "_framer", "_over", "_plain", "_reader")
+
+    def __init__(self, names: Names) -> None:
+        self._framer = SseFramer()
+        self._reader = Reader(names)
+        self._plain: list[bytes] | None = []  # the bytes so far, until a frame shows that this is a stream
+        self._done = False
+        self._over = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        out: list[Event] = []
+        if self._over:
+            return out
+        if self._plain is not None:
+            self._plain.append(data)
+        try:
+            self._frames(self._framer.feed(data), out)
+        except GatewayError as error:
+            return self._fail(error, out)
+        return self._end(out) if self._done else out
+
+    def close(self) -> list[Event]:
+        out: list[Event] = []
+        if self._over:
+            return out
+        try:
+            self._frames(self._framer.close() or self._unframed(), out)
+        except BackendGarbled:
+            pass  # half a frame: what came before it decides
+        except GatewayError as error:
+            return self._fail(error, out)
+        if self._done or self._reader.finished:
+            return self._end(out)
+        return self._fail(BackendCut(CUT) if self._reader.begun else BackendGarbled(EMPTY), out)
+
+    def _frames(self, frames: list[Frame], out: list[Event]) -> None:
+        reader = self._reader
+        for number, (event, data) in enumerate(frames):
+            if reader.begun:
+                try:
+                    chunk = decode_chunk(data)
+                except UNUSUAL:
+                    pass
+                else:
+                    delta = chunk.choices[0].delta
+                    if delta.reasoning_content or delta.reasoning or delta.tool_calls:
+                        self._rest(delta, out)
+                    elif delta.content:
+                        reader.text(delta.content, out)
+                    continue
+            self._plain = None
+            if self._unusual(event, data, out):
+                self._late(frames[number + 1 :])
+                return
+
+    def _rest(self, delta: Delta, out: list[Event]) -> None:
+        """Reasoning, text and calls of one chunk: in the order in which a model says them."""
+        for source in TEXTS:
+            self._reader.reasoning(source, getattr(delta, source) or "", out)
+        self._reader.text(delta.content or "", out)
+        for call in delta.tool_calls or ():
+            function = call.function
+            self._reader.call(Fragment(call.index, call.id or "", function.name or "", function.arguments), out)
+
+    def _unusual(self, event: bytes, data: bytes, out: list[Event]) -> bool:
+        """Read a frame as a document; True when it is the last one."""
+        if data.strip() == DONE:
+            self._done = True
+        elif document := decode_document(event, data):
+            self._reader.chunk(document, out)
+        return self._done
+
+    def _late(self, frames: list[Frame]) -> None:
+        """Behind the end some servers tell the usage; nothing else counts there."""
+        for event, data in frames:
+            with suppress(GatewayError):
+                self._reader.count(decode_document(event, data))
+
+    def _unframed(self) -> list[Frame]:
+        """An answer that is no stream: a whole one in JSON, or an error page."""
+        body = b"".join(self._plain or ()).strip()
+        if body and not body.startswith((b"{", b":", b"data", b"event")):
+            raise decode_error(OK, {}, body)
+        return [(b"", body)] if body.startswith(b"{") else []
+
+    def _end(self, out: list[Event]) -> list[Event]:
+        if not self._reader.spoke and not self._reader.finished:
+            return self._fail(BackendGarbled(EMPTY), out)
+        self._over = True
+        self._reader.end(out)
+        return out
+
+    def _fail(self, error: GatewayError, out: list[Event]) -> list[Event]:
+        self._over = True
+        out.append(StreamError(error))
+        return out

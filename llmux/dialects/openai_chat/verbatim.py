@@ -1,0 +1,222 @@
+"""A backend's answer for a client of this same dialect: bytes as they came, and the few facts that the house needs.
+
+Until the first words every frame is read: a failure there is told as such and its bytes are not given, so that another
+backend can still be asked. From then on whole frames pass unread, and only a batch is read that holds an error or does
+not end like the midst of an answer: servers tell usage and finish last. The searches cannot hit inside a JSON string.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from llmux.dialects.openai_chat.answer import decode_document, failed_finish, fault_in, told_reason, usage_in
+from llmux.dialects.openai_chat.reasoning import objects
+from llmux.dialects.openai_chat.schema import NO_WORDS
+from llmux.dialects.openai_chat.stream import CUT, EMPTY, Decoder
+from llmux.errors import BackendCut, BackendGarbled, GatewayError
+from llmux.ir.events import Event, StreamError, Verbatim
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
+from llmux.wire.sse import BOM, DONE, MAX_FRAME_BYTES, parse
+
+FRAME_END = re.compile(rb"\r?\n\r?\n|\r\r")
+ERROR = b'"error"'
+
+
+class VerbatimDecoder:
+    """A backend's stream as whole frames, unchanged. See dialects.base.Decoder."""
+
+    __slots__ = ("_content", "_done", "_edge", "_facts", "_over", "_pending", "_size", "_streams")
+
+    def __init__(self) -> None:
+        self._pending: list[bytes] = []  # the frame that is not complete; before the first data, everything
+        self._edge = b""  # its last bytes: a blank line may lie across the cut
+        self._size = 0
+        self._facts = Facts()
+        self._streams = False  # a frame with data has come
+        self._content = False
+        self._done = False
+        self._over = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        if self._over or not data:
+            return []
+        end = last_frame_end(self._edge + data) - len(self._edge)
+        if end <= 0:
+            return self._hold(data)
+        whole = b"".join((*self._pending, data[:end]))
+        self._pending.clear()
+        self._size = 0
+        self._edge = b""
+        events = self._frames(whole)
+        return events if self._over else events + self._hold(data[end:])
+
+    def close(self) -> list[Event]:
+        """The end. A last frame without its blank line gets one, or the client would never see it."""
+        if self._over:
+            return []
+        if not self._streams:
+            return self._as_other_than_stream()
+        last = b"".join(self._pending).rstrip(b"\r\n")
+        try:
+            self._read(last)
+        except BackendGarbled:
+            last = b""  # cut in its midst
+        except GatewayError as error:
+            return self._fail(error, b"")
+        return self._end(last + b"\n\n" if last else b"")
+
+    def _hold(self, data: bytes) -> list[Event]:
+        self._size += len(data)
+        if self._size > MAX_FRAME_BYTES:
+            return self._fail(BackendGarbled("The backend sent an event that is too large."), b"")
+        if data:
+            self._pending.append(data)
+            self._edge = (self._edge + data)[-3:]
+        return []
+
+    def _frames(self, whole: bytes) -> list[Event]:
+        """The events of whole frames."""
+        if self._content and ERROR not in whole and is_midst(last_frame(whole)):
+            return [Verbatim(whole)]
+        given = 0
+        for start, end in frames(whole):
+            try:
+                if self._must_read(whole[start:end]):
+                    self._read(whole[start:end])
+            except GatewayError as error:
+                return self._fail(error, whole[:given])
+            given = end
+            if self._done:
+                self._facts.read_late(whole[end:])
+                return self._end(whole[:end])
+        if not self._streams:  # comments, blank lines, or no stream at all: it will show
+            return self._hold(whole)
+        return [self._given(whole)]
+
+    def _must_read(self, frame: bytes) -> bool:
+        return not self._content or ERROR in frame or not is_midst(frame)
+
+    def _read(self, frame: bytes) -> None:
+        """Note what one frame says.
+
+        Raises:
+            GatewayError: it tells of a failure, or is not JSON.
+        """
+        event, data = parse_raw(frame)
+        if not data:
+            return
+        self._streams = True
+        if data.strip() == DONE:
+            self._done = True
+        else:
+            document = decode_document(event, data)
+            self._facts.read(document)
+            self._content = self._content or says_something(document)
+
+    def _given(self, data: bytes) -> Event:
+        return Verbatim(data, self._content, self._facts.usage, self._facts.finish_reason)
+
+    def _end(self, data: bytes) -> list[Event]:
+        """The answer is complete with `data`, if anything has shown so."""
+        if self._done and not self._content:
+            return self._fail(BackendGarbled(EMPTY), b"")
+        if not self._done and self._facts.finish_reason is None:
+            return self._fail(BackendCut(CUT), b"")
+        self._over = True
+        return [Verbatim(data, self._content, self._facts.usage, self._facts.finish_reason, done=True)]
+
+    def _fail(self, error: GatewayError, before: bytes) -> list[Event]:
+        """The failure, behind those whole frames that came before it."""
+        self._over = True
+        given = [self._given(before)] if before else []
+        return [*given, StreamError(error)]
+
+    def _as_other_than_stream(self) -> list[Event]:
+        """A whole answer or a failure in JSON, an error page, nothing at all: told as events, for it is no stream."""
+        decoder = Decoder({})
+        return decoder.feed(b"".join(self._pending)) + decoder.close()
+
+
+class Facts:
+    """What the frames that were read have told."""
+
+    __slots__ = ("_words", "usage")
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self.usage: Usage | None = None
+
+    def read(self, document: dict[str, Any]) -> None:
+        """Note usage and finish reasons.
+
+        Raises:
+            GatewayError: the document tells of a failure.
+        """
+        if failure := fault_in(document):
+            raise failure
+        self.usage = usage_in(document) or self.usage
+        for word in (choice.get("finish_reason") for choice in objects(document.get("choices"))):
+            if failure := failed_finish(word):
+                raise failure
+            if isinstance(word, str) and word not in NO_WORDS:
+                self._words.append(word)
+
+    def read_late(self, rest: bytes) -> None:
+        """Behind the end some servers tell the usage; nothing else counts there."""
+        for start, end in frames(rest):
+            with suppress(GatewayError):
+                self.usage = usage_in(decode_document(*parse_raw(rest[start:end]))) or self.usage
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        return told_reason(self._words) if self._words else None
+
+
+# --- frames ----------------------------------------------------------------------------------------------------------
+
+
+def last_frame_end(data: bytes) -> int:
+    """Where the last blank line of `data` ends; 0: there is none."""
+    ends = [(b"\n\n", 2)] if b"\r" not in data else [(b"\n\n", 2), (b"\n\r\n", 3), (b"\r\r", 2)]
+    return max(found + length if (found := data.rfind(blank)) >= 0 else 0 for blank, length in ends)
+
+
+def last_frame(whole: bytes) -> bytes:
+    """The last of whole frames."""
+    blank = b"\n\r\n" if whole.endswith(b"\r\n") else b"\n\n"
+    found = whole.rfind(blank, 0, -len(blank))
+    return whole[found + len(blank) :] if found >= 0 else whole
+
+
+def frames(whole: bytes) -> Iterator[tuple[int, int]]:
+    """Where each frame of `whole` begins and ends, its blank line included; whatever is left is one too."""
+    start = 0
+    for blank in FRAME_END.finditer(whole):
+        yield start, blank.end()
+        start = blank.end()
+    if start < len(whole):
+        yield start, len(whole)
+
+
+def parse_raw(frame: bytes) -> tuple[bytes, bytes]:
+    """Name and data of a frame with any line ends."""
+    return parse(frame.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b"\n"))
+
+
+def is_midst(frame: bytes) -> bool:
+    """Whether a frame is surely no end and tells no usage, in the spacing of JavaScript or of Python."""
+    return (b'"finish_reason":null' in frame or b'"finish_reason": null' in frame) and not (
+        b'"usage":{' in frame or b'"usage": {' in frame
+    )
+
+
+def says_something(document: dict[str, Any]) -> bool:
+    """Whether a chunk carries text, reasoning, a call, a refusal, or the end: anything but a role."""
+    for choice in objects(document.get("choices")):
+        said = choice.get("delta") or choice.get("message")
+        told = isinstance(said, dict) and any(value for name, value in said.items() if name != "role")
+        if told or choice.get("finish_reason"):
+            return True
+    return False
