@@ -8,7 +8,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
-from llmux.ir.capability import Capability
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend, matches
 from llmux.routing.requirements import Needs
@@ -71,7 +70,11 @@ Rule = Callable[[Backend, Case], Refusal | None]
 
 def judge(rules: Iterable[Rule], backend: Backend, case: Case) -> Refusal | None:
     """The first reason against `backend`, or None."""
-    return next((refusal for rule in rules if (refusal := rule(backend, case)) is not None), None)
+    for rule in rules:
+        refusal = rule(backend, case)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def disabled(backend: Backend, _case: Case) -> Refusal | None:
@@ -88,12 +91,8 @@ def other_name(backend: Backend, case: Case) -> Refusal | None:
 
 def incapable(backend: Backend, case: Case) -> Refusal | None:
     """It cannot do what is asked for."""
-    has = {
-        Capability.VISION: backend.profile.vision,
-        Capability.THINKING: backend.profile.thinking,
-        Capability.TOOLS: backend.profile.tools,
-    }
-    lacks = tuple(each.value for each in Capability if each in case.needs.capabilities and not has[each])
+    words = (capability.value for capability in case.needs.capabilities)
+    lacks = tuple(sorted(word for word in words if not getattr(backend.profile, word)))  # a field for each capability
     return Refusal("unfit", f"lacks {', '.join(lacks)}", lacks=lacks) if lacks else None
 
 

@@ -71,7 +71,7 @@ def request_tokens(request: Request) -> int:
 
 
 def request_text(request: Request) -> Iterator[bytes]:
-    """Every text that is sent, as UTF-8, in pieces of PIECE_BYTES, the last one shorter. Media are not text."""
+    """Every text that is sent, as UTF-8, in pieces of PIECE_BYTES; the last may be shorter. Media are no text."""
     pending = bytearray()
     for text in _texts(request):
         for start in range(0, len(text), PIECE_BYTES):
@@ -94,7 +94,9 @@ def every_part(request: Request) -> Iterator[Part]:
     while waiting:
         part = waiting.pop()
         yield part
-        waiting += reversed(_INSIDE[type(part)](part) if type(part) in _INSIDE else ())
+        inside = _INSIDE.get(type(part))
+        if inside is not None:
+            waiting += reversed(inside(part))
 
 
 def _texts(request: Request) -> Iterator[str]:

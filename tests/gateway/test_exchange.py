@@ -26,6 +26,7 @@ from llmux.gateway.exchange import MAX_FIELDS, Exchange, Try
 A, B, C = Try("a"), Try("b"), Try("c")
 COMMIT = "commit"
 DOWN, FAILED, BUSY = BackendUnreachable("down"), BackendFailed("500"), Overloaded("529")
+CUT, SLOW = BackendCut("cut"), BackendSlow("slow")
 LIMITED, LIMITED_5, LIMITED_90 = RateLimited("?"), RateLimited("5", retry_after=5), RateLimited("90", retry_after=90)
 QUOTA, KEY, LONG = QuotaUsedUp("quota", retry_after=3600), KeyRefused("key"), ContextTooLong("long")
 STORE, SEED = FieldRefused("store?", param="store"), FieldRefused("seed?", param="seed")
@@ -37,22 +38,19 @@ PLAYS: dict[str, list[Line]] = {
     "it works": [A],
     # cannot connect; 5xx; 529: again with backoff, then elsewhere
     "down for good": [A, DOWN, Try("a", 0.5), DOWN, Try("a", 1.0), DOWN, B, DOWN, Try("b", 0.5)],
-    "500, then another fault": [A, FAILED, Try("a", 0.5), BackendSlow("slow"), B],
-    "overloaded everywhere": [
-        *(A, BUSY, Try("a", 0.5), BUSY, Try("a", 1.0), BUSY),
-        *(B, BUSY, Try("b", 0.5), BUSY, Try("b", 1.0), BUSY),
-        *(C, BUSY, Try("c", 0.5), BUSY, Try("c", 1.0), BUSY, [BUSY]),
-    ],
+    "500, then another fault": [A, FAILED, Try("a", 0.5), SLOW, B],
+    "cut, down and overloaded": [A, CUT, B, DOWN, Try("b", 0.5), BUSY, Try("b", 1.0), BUSY, C, CUT, [CUT]],
+    "another one starts anew": [A, BUSY, Try("a", 0.5), CUT, B, BUSY, Try("b", 0.5), BUSY, Try("b", 1.0)],
     "it says when": [A, BackendFailed("503", retry_after=3), Try("a", 3.0)],
     "it says when, too late for a client that waits": [A, BackendFailed("503", retry_after=20), B],
     # never the same again
-    "slow": [A, BackendSlow("slow"), B],
-    "cut": [A, BackendCut("cut"), B],
+    "slow": [A, SLOW, B],
+    "cut": [A, CUT, B],
     "garbled": [A, BackendGarbled("garbled"), B],
     "our key": [A, KEY, B],
     "no such model there": [A, BackendModelNotFound("model"), B],
     "too large a body": [A, TooLarge("413"), B],
-    "each in its own way": [A, KEY, B, LIMITED_5, C, BackendSlow("slow"), [BackendSlow("slow")]],
+    "each in its own way": [A, KEY, B, LIMITED_5, C, SLOW, [SLOW]],
     # limits: the client hears the nearest moment
     "limited": [A, LIMITED_5, B],
     "limited everywhere": [A, LIMITED_90, B, LIMITED_5, C, QUOTA, [LIMITED_5]],
@@ -73,9 +71,17 @@ PLAYS: dict[str, list[Line]] = {
     "it does not say which": [A, FieldRefused("?"), B],
     "what it has learnt lasts": [A, STORE, Try("a", without=("store",)), DOWN, Try("a", 0.5, ("store",))],
     "the next is asked in full": [A, STORE, Try("a", without=("store",)), KEY, B],
-    "a lesson is no failure": [A, DOWN, Try("a", 0.5), STORE, Try("a", 0.0, ("store",)), DOWN, Try("a", 1.0, ("store",))],
+    "a lesson is no failure": [
+        A,
+        DOWN,
+        Try("a", 0.5),
+        STORE,
+        Try("a", 0.0, ("store",)),
+        DOWN,
+        Try("a", 1.0, ("store",)),
+    ],
     # after the commit point
-    "too late to move on": [A, COMMIT, BackendCut("cut"), [BackendCut("cut")]],
+    "too late to move on": [A, COMMIT, CUT, [CUT]],
     "too late to try again": [A, LIMITED_5, B, COMMIT, FAILED, [FAILED]],
 }
 CONTEXTS = {"a": 100, "b": 50, "c": 200}

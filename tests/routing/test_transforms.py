@@ -31,7 +31,10 @@ CASES: dict[str, tuple[Transforms, dict[str, Any]]] = {
         Transforms(delete=("store",), rename={"store": "keep"}),
         {"model": "m", "max_tokens": 5},
     ),
-    "deleted is added": (Transforms(delete=("model",), add={"model": "x"}), {"store": True, "max_tokens": 5, "model": "x"}),
+    "deleted is added": (
+        Transforms(delete=("model",), add={"model": "x"}),
+        {"store": True, "max_tokens": 5, "model": "x"},
+    ),
     "renamed is added to": (
         Transforms(rename={"store": "keep"}, add={"keep": 1}),
         {"model": "m", "keep": 1, "max_tokens": 5},
