@@ -82,6 +82,10 @@ class Call:
         if fragment.arguments:
             self._add(fragment.arguments)
 
+    def heard(self, piece: str) -> None:
+        """Arguments that have been told already."""
+        self._unscanned.append(piece)
+
     def _add(self, piece: str) -> None:
         if self._untold == [EMPTY] and not self.told and piece.lstrip().startswith("{"):
             self._untold, self._unscanned, self._json = [], [], Json()  # it was a placeholder
@@ -135,6 +139,10 @@ class Calls:
         if fragment.id:
             self._by_id.setdefault(fragment.id, call)
         return call, known is None
+
+    def at(self, index: int) -> Call | None:
+        """The call that `index` means now."""
+        return self._by_index.get(index)
 
     def _by_number(self, fragment: Fragment) -> Call | None:
         call = self._by_index.get(fragment.index or 0)

@@ -21,6 +21,7 @@ from llmux.ir.content import (
     Audio,
     CacheMark,
     Document,
+    Extra,
     FileId,
     Image,
     Inline,
@@ -32,7 +33,6 @@ from llmux.ir.content import (
     SearchResult,
     Text,
     Written,
-    keep,
     restore,
 )
 from llmux.ir.value import Value
@@ -70,15 +70,21 @@ def cache_mark(fields: Fields) -> CacheMark | None:
     return CacheMark(mark.text("ttl")) if mark else None
 
 
+def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:
+    """What an object says beyond `known`. A null says nothing: some backends refuse `cache_control: null`."""
+    rest = {name: value for name, value in fields.document.items() if name not in known and value is not None}
+    return Extra(NAME, rest) if rest else None
+
+
 def _text(part: Fields) -> Part:
-    extra = keep(NAME, part.document, frozenset({"type", "text"}))
+    extra = beyond(part, frozenset({"type", "text"}))
     return Text(text=part.need_text("text"), cache=cache_mark(part), extra=extra)
 
 
 def _image(part: Fields) -> Part:
     bare = part.document.get("image_url")
     image = Fields({"url": bare} if isinstance(bare, str) else bare, part.at("image_url"))
-    extra = keep(NAME, part.document, frozenset({"type", "image_url"}))
+    extra = beyond(part, frozenset({"type", "image_url"}))
     source = data_url(image.need_text("url"), image.at("url"))
     return Image(source=source, detail=image.text("detail"), cache=cache_mark(part), extra=extra)
 
@@ -102,13 +108,13 @@ def data_url(url: str, path: str) -> Inline | Link:
 
 def _audio(part: Fields) -> Part:
     audio = part.object("input_audio") or Fields(None, part.at("input_audio"))
-    extra = keep(NAME, part.document, frozenset({"type", "input_audio"}))
+    extra = beyond(part, frozenset({"type", "input_audio"}))
     return Audio(format=audio.need_text("format"), data=audio.need_text("data"), cache=cache_mark(part), extra=extra)
 
 
 def _file(part: Fields) -> Part:
     file = part.object("file") or Fields(None, part.at("file"))
-    extra = keep(NAME, part.document, frozenset({"type", "file"}))
+    extra = beyond(part, frozenset({"type", "file"}))
     source = _file_source(file)
     return Document(source=source, title=file.text("filename"), cache=cache_mark(part), extra=extra)
 

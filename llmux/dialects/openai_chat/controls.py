@@ -114,7 +114,8 @@ def _by_google(body: Fields) -> ReasoningControl:
         fields = fields.object(step) if fields else None
     if fields is None:
         return ReasoningControl()
-    return _control((fields.text("thinking_level") or "").lower(), fields.integer("thinking_budget"))
+    level = fields.text("thinking_level")
+    return _control(level.lower() if level else None, fields.integer("thinking_budget"))
 
 
 def _switch(enabled: bool | None) -> ReasoningControl:

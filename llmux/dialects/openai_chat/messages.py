@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from llmux.dialects.openai_chat.content import cache_mark, decode_parts
+from llmux.dialects.openai_chat.content import beyond, cache_mark, decode_parts
 from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
 from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought
 from llmux.dialects.openai_chat.schema import NAME, ROLES
 from llmux.dialects.shape import Fields, refuse
-from llmux.ir.content import Part, Refusal, ToolCall, ToolResult, keep
+from llmux.ir.content import Part, Refusal, ToolCall, ToolResult
 from llmux.ir.request import Message, Role
 
 KNOWN = frozenset({"role", "content", "name"})
@@ -47,14 +47,14 @@ def _decode_message(fields: Fields, index: int, functions: dict[str, str]) -> Me
         parts += _decode_function_call(fields, f"fc_{index}", functions)
     if parts and not parts[-1].cache and (mark := cache_mark(fields)):
         parts = (*parts[:-1], replace(parts[-1], cache=mark))
-    return Message(role, parts, fields.text("name"), keep(NAME, fields.document, known))
+    return Message(role, parts, fields.text("name"), beyond(fields, known))
 
 
 def _decode_result(fields: Fields, word: str, spare_id: str, functions: Mapping[str, str]) -> Message:
     name = fields.text("name")
     call_id = fields.need_text("tool_call_id") if word == "tool" else functions.get(name or "", spare_id)
     content = decode_parts(fields.document.get("content"), fields.at("content"))
-    extra = keep(NAME, fields.document, KNOWN_OF_TOOL)
+    extra = beyond(fields, KNOWN_OF_TOOL)
     return Message(
         Role.TOOL, (ToolResult(call_id=call_id, content=content, name=name, cache=cache_mark(fields), extra=extra),)
     )
@@ -71,7 +71,7 @@ def _decode_calls(fields: Fields) -> tuple[Part, ...]:
 
 def _decode_call(call: Fields) -> ToolCall:
     states = thought(call.document)
-    extra = keep(NAME, call.document, frozenset({"id", "type", "function", "custom", "index", "extra_content"}))
+    extra = beyond(call, frozenset({"id", "type", "function", "custom", "index", "extra_content"}))
     if custom := call.object("custom"):
         return ToolCall(
             id=call.need_text("id"),

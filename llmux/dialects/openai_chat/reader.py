@@ -112,13 +112,13 @@ class Reader:
     def _delta(self, delta: Wire, out: list[Event]) -> None:
         self._reason(delta, out)
         content = delta.get("content")
-        if isinstance(content, str):
+        if isinstance(content, str) and content:
             self.text(content, out)
         for part in objects(content):
             self._content_part(part, out)
         audio = delta.get("audio")
-        if isinstance(audio, dict) and isinstance(audio.get("transcript"), str):
-            self.text(audio["transcript"], out)
+        if isinstance(audio, dict) and isinstance(spoken := audio.get("transcript"), str) and spoken:
+            self.text(spoken, out)
         if isinstance(refusal := delta.get("refusal"), str) and refusal:
             self._refused = True
             self._say(REFUSAL, refusal, out)
@@ -132,20 +132,24 @@ class Reader:
 
     def text(self, delta: str, out: list[Event]) -> None:
         """Append more text. A blank behind a call says nothing."""
-        if delta and (self._live is None or self._waiting or not delta.isspace()):
+        if self._live is None and not self._details:  # nearly always
+            self.spoke = True
+            self._writer.write(out, TEXT, delta)
+        elif self._live is None or self._waiting or not delta.isspace():
             self._say(TEXT, delta, out)
 
     def reasoning(self, source: str, delta: str, out: list[Event]) -> None:
         """Append more reasoning, if `source` is the field in which this stream says it."""
         if not self._source:
             self._source = source
-        if delta and source == self._source:
+        if source == self._source:
             self._say(REASONING, delta, out)
 
     def _reason(self, delta: Wire, out: list[Event]) -> None:
         for block in objects(delta.get("thinking_blocks")):
             if part := thinking_block(block):
-                self.reasoning("thinking_blocks", part.text, out)
+                if part.text:
+                    self.reasoning("thinking_blocks", part.text, out)
                 self._prove(part.states, out)
         for source in TEXTS:
             if isinstance(text := delta.get(source), str) and text:
@@ -159,8 +163,9 @@ class Reader:
     def _content_part(self, part: Wire, out: list[Event]) -> None:
         """Mistral's content: an array of thinking and text parts."""
         if part.get("type") == "thinking":
-            self.reasoning("content", thinking_text(part.get("thinking")), out)
-        elif isinstance(text := part.get("text"), str):
+            if thinking := thinking_text(part.get("thinking")):
+                self.reasoning("content", thinking, out)
+        elif isinstance(text := part.get("text"), str) and text:
             self.text(text, out)
 
     def _say(self, part: Part, delta: str, out: list[Event]) -> None:
@@ -215,6 +220,15 @@ class Reader:
             self._tell(call, out)
             if self._waiting:
                 self._hang_up(out)
+
+    def arguments(self, index: int, piece: str, out: list[Event]) -> None:
+        """Append more arguments of a call that has been named: what `call` does, for nearly all pieces of calls."""
+        call = self._live
+        if call is not None and call.part is not None and not self._waiting and self._calls.at(index) is call:
+            call.heard(piece)
+            self._writer.write(out, call.part, piece)
+        else:
+            self.call(Fragment(index, arguments=piece), out)
 
     def _hang_up(self, out: list[Event], *, at_end: bool = False) -> bool:
         """End the call that is being told if it is complete, then tell what waited behind it; False: one still is."""

@@ -10,7 +10,7 @@ from typing import Any
 from llmux.dialects.base import Outbound
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
-from llmux.dialects.openai_chat.content import Draft
+from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.controls import (
     decode_max_tokens,
     decode_output,
@@ -95,8 +95,7 @@ def _decode_extra(document: Wire, *, understood: bool) -> Extra | None:
     known = KNOWN if understood else KNOWN - {"response_format"}
     if document.get("reasoning_effort") not in EFFORT_RANK or not KNOBS.isdisjoint(document):
         known -= {"reasoning_effort"}
-    rest = {name: value for name, value in document.items() if name not in known}
-    return Extra(NAME, rest) if rest else None
+    return beyond(Fields(document), known)
 
 
 def encode_request(request: Request, target: Target) -> Outbound:

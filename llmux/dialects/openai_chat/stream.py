@@ -16,7 +16,6 @@ from llmux.dialects.openai_chat.answer import decode_document
 from llmux.dialects.openai_chat.calls import Fragment
 from llmux.dialects.openai_chat.errors import decode_error
 from llmux.dialects.openai_chat.reader import Reader
-from llmux.dialects.openai_chat.reasoning import TEXTS
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
 from llmux.wire.sse import DONE, Frame, SseFramer
@@ -123,7 +122,7 @@ class Decoder:
                     pass
                 else:
                     delta = chunk.choices[0].delta
-                    if delta.reasoning_content or delta.reasoning or delta.tool_calls:
+                    if delta.tool_calls or delta.reasoning_content or delta.reasoning:
                         self._rest(delta, out)
                     elif delta.content:
                         reader.text(delta.content, out)
@@ -135,12 +134,18 @@ class Decoder:
 
     def _rest(self, delta: Delta, out: list[Event]) -> None:
         """Reasoning, text and calls of one chunk: in the order in which a model says them."""
-        for source in TEXTS:
-            self._reader.reasoning(source, getattr(delta, source) or "", out)
-        self._reader.text(delta.content or "", out)
+        if delta.reasoning_content:
+            self._reader.reasoning("reasoning_content", delta.reasoning_content, out)
+        if delta.reasoning:
+            self._reader.reasoning("reasoning", delta.reasoning, out)
+        if delta.content:
+            self._reader.text(delta.content, out)
         for call in delta.tool_calls or ():
             function = call.function
-            self._reader.call(Fragment(call.index, call.id or "", function.name or "", function.arguments), out)
+            if call.id is None and function.name is None:
+                self._reader.arguments(call.index, function.arguments, out)
+            else:
+                self._reader.call(Fragment(call.index, call.id or "", function.name or "", function.arguments), out)
 
     def _unusual(self, event: bytes, data: bytes, out: list[Event]) -> bool:
         """Read a frame as a document; True when it is the last one."""

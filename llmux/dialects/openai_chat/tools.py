@@ -5,11 +5,11 @@ from typing import Any
 
 from llmux.dialects.freetext import FreeText, as_function
 from llmux.dialects.names import OPENAI_CHAT, legal_names
-from llmux.dialects.openai_chat.content import Draft, cache_mark
+from llmux.dialects.openai_chat.content import Draft, beyond, cache_mark
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import Unsupported
-from llmux.ir.content import Json, ToolCall, keep, restore
+from llmux.ir.content import Json, ToolCall, restore
 from llmux.ir.request import Request, Tool, ToolChoice
 
 Wire = dict[str, Any]
@@ -50,10 +50,10 @@ def _decode_tool(tool: Fields) -> Tool:
             kind="custom",
             format=_document(custom.object("format")),
             cache=cache_mark(tool),
-            extra=keep(NAME, tool.document, KNOWN_OF_TOOL),
+            extra=beyond(tool, KNOWN_OF_TOOL),
         )
     if kind != "function":  # OpenRouter's and Mistral's own tools, which the backend runs
-        return Tool(name=kind, kind="server", extra=keep(NAME, tool.document, frozenset()))
+        return Tool(name=kind, kind="server", extra=beyond(tool, frozenset()))
     if function := tool.object("function"):
         return _decode_function(function, tool, "function")
     return _decode_function(tool, tool, "")  # flat, as Responses has them
@@ -61,7 +61,7 @@ def _decode_tool(tool: Fields) -> Tool:
 
 def _decode_function(function: Fields, tool: Fields, inner: str) -> Tool:
     """`function` says what the tool is; `tool` is the object around it, the same when flat (`inner` is then "")."""
-    extra = keep(NAME, tool.document, KNOWN_OF_TOOL if inner else KNOWN_OF_TOOL | KNOWN_OF_FUNCTION)
+    extra = beyond(tool, KNOWN_OF_TOOL if inner else KNOWN_OF_TOOL | KNOWN_OF_FUNCTION)
     return Tool(
         name=_name(function),
         description=function.text("description"),
