@@ -35,6 +35,14 @@ class SseFramer:
         Raises:
             BackendGarbled: a frame is larger than MAX_FRAME_BYTES.
         """
+        return [frame for block in self.blocks(data) if (frame := parse(block))[1]]
+
+    def blocks(self, data: bytes) -> list[bytes]:
+        """The frames that `data` completes, unread: their lines, ended by LF whatever came. `parse` reads one.
+
+        Raises:
+            BackendGarbled: a frame is larger than MAX_FRAME_BYTES.
+        """
         if self._first:
             data = self._skip_bom(data)
         if self._returns or b"\r" in data:
@@ -48,7 +56,7 @@ class SseFramer:
         blocks = data.split(b"\n\n")
         self._size = 0
         self._hold(blocks.pop())
-        return [frame for block in blocks if (frame := parse(block))[1]]
+        return blocks
 
     def close(self) -> list[Frame]:
         """The frame that the end of the stream leaves without its blank line, if it has data."""
