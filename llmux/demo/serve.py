@@ -27,10 +27,12 @@ async def serving(host: str, port: int, clock: Clock | None = None) -> AsyncGene
     Raises:
         OSError: the port is taken.
     """
-    runner = web.AppRunner(application(clock or SystemClock()), handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(
+        application(clock or SystemClock()), handler_cancellation=True, access_log=None, shutdown_timeout=0.1
+    )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=0.1)
+        site = web.TCPSite(runner, host, port)
         await site.start()
         bound = runner.addresses[0][1]
         yield f"http://{f'[{host}]' if ':' in host else host}:{bound}"
@@ -75,7 +77,10 @@ class Stage:
         """One request, as the provider performs it."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         call = Call(request.path_qs, headers, await request.read(), request.method)
-        return await self._play(self._provider.perform(call), request)
+        acts = self._provider.perform(call)
+        if request.method == "HEAD":
+            acts = [act for act in acts if not isinstance(act, bytes)]
+        return await self._play(acts, request)
 
     async def _play(self, acts: Acts, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
