@@ -63,12 +63,13 @@ def guess(body: Mapping[str, Any]) -> str:
 
 
 def _body(file: IO[bytes]) -> dict[str, Any]:
+    name = getattr(file, "name", "<stdin>")
     try:
         body = json.loads(file.read())
     except ValueError as error:
-        raise Misconfigured(f"{file.name}: not JSON: {error}. A request's body is expected.") from None
+        raise Misconfigured(f"{name}: not JSON: {error}. A request's body is expected.") from None
     if not isinstance(body, dict):
-        raise Misconfigured(f"{file.name}: a JSON object is expected, the body of a request.")
+        raise Misconfigured(f"{name}: a JSON object is expected, the body of a request.")
     return body
 
 

@@ -19,21 +19,32 @@ SENTENCES = {
 
 @contextmanager
 def in_words(host: str, port: int) -> Iterator[None]:
-    """Turns a refusal of the machine, while something starts to listen at `host` and `port`, into a Failure."""
+    """Turns what the machine refuses, while something starts to listen at `host` and `port`, into a Failure."""
     try:
         yield
-    except ssl.SSLError as error:
-        raise Failure(
-            f"the certificate and its key do not hold: {error.reason or error}. bin/cert makes a pair that does."
-        ) from None
-    except OSError as error:
-        raise Failure(_sentence(error, host, port)) from None
-    except StoreNotOpenedError as error:
-        raise Failure(str(error)) from None
+    except (OSError, StoreNotOpenedError, ExceptionGroup) as error:
+        sentence = _sentence(_only(error), host, port)
+        if not sentence:
+            raise
+        raise Failure(sentence) from None
 
 
-def _sentence(error: OSError, host: str, port: int) -> str:
-    sentence = SENTENCES.get(error.errno or 0)
+def _only(error: Exception) -> Exception:
+    """The error that a group of tasks has wrapped, where it is alone in it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _sentence(error: Exception, host: str, port: int) -> str:
+    """What happened; "" for what is not the machine's refusal but a bug of ours."""
+    if isinstance(error, StoreNotOpenedError):
+        return str(error)
+    if isinstance(error, ssl.SSLError):
+        return f"the certificate and its key do not hold: {error.reason or error}. bin/cert makes a pair that does."
+    if not isinstance(error, OSError):
+        return ""
     if error.filename:
         return f"{error.filename}: {(error.strerror or str(error)).lower()}."
-    return sentence.format(host=host, port=port) if sentence else f"{error.strerror or error}."
+    known = SENTENCES.get(error.errno or 0)
+    return known.format(host=host, port=port) if known else f"{error.strerror or error}."

@@ -1,5 +1,6 @@
 """llmux start: runs the gateway until it is told to stop. It reloads when the configuration is saved, and on SIGHUP."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -38,7 +39,8 @@ def start(*, config: Path | None, **options: object) -> None:
     with configured.complaints():
         once = [read()]
         settings = once[0].config
-        with in_words(settings.host, settings.port):
+        # Ctrl-C before the gateway listens to signals itself: nothing is open yet, so it is an orderly end too.
+        with in_words(settings.host, settings.port), suppress(KeyboardInterrupt):
             run(lambda: once.pop() if once else read(), say_ready)
 
 

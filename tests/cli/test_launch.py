@@ -52,7 +52,7 @@ def free_port(tmp_path: Path) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (tmp_path / "config.toml").write_text(f"port = {port}\n")
+    (tmp_path / "config.toml").write_text(f'port = {port}\nbackend = [{{ model = "demo:*" }}]\n')
     return port
 
 
