@@ -223,10 +223,12 @@ def test_calls_follow_what_is_said() -> None:
 
 
 def test_neighbouring_results_are_one_message() -> None:
-    results = [{"role": "tool", "tool_call_id": id, "content": id} for id in ("c1", "c2")]
+    results = [{"role": "tool", "tool_call_id": call, "content": call} for call in ("c1", "c2")]
     request = decode(messages=[{"role": "assistant", "tool_calls": [CALL, {**CALL, "id": "c2"}]}, *results, HI])
     assert [message.role for message in request.messages] == [Role.ASSISTANT, Role.TOOL, Role.USER]
-    assert request.messages[1].parts == tuple(ToolResult(call_id=id, content=(Text(text=id),)) for id in ("c1", "c2"))
+    assert request.messages[1].parts == tuple(
+        ToolResult(call_id=call, content=(Text(text=call),)) for call in ("c1", "c2")
+    )
 
 
 def test_custom_calls() -> None:

@@ -9,11 +9,11 @@ from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
 from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought
 from llmux.dialects.openai_chat.schema import NAME, ROLES
 from llmux.dialects.shape import Fields, refuse
-from llmux.ir.content import Part, Refusal, ToolCall, ToolResult
+from llmux.ir.content import Opaque, Part, Refusal, ToolCall, ToolResult
 from llmux.ir.request import Message, Role
 
 KNOWN = frozenset({"role", "content", "name"})
-KNOWN_OF_ASSISTANT = KNOWN | REASONING_FIELDS | {"refusal", "tool_calls", "function_call"}
+KNOWN_OF_ASSISTANT = KNOWN | REASONING_FIELDS | {"refusal", "audio", "tool_calls", "function_call"}
 KNOWN_OF_TOOL = KNOWN | {"tool_call_id"}
 
 
@@ -43,8 +43,8 @@ def _decode_message(fields: Fields, index: int, functions: dict[str, str]) -> Me
     known = KNOWN
     if role is Role.ASSISTANT:
         known = KNOWN_OF_ASSISTANT
-        parts = (*decode_reasoning(fields.document), *parts, *_decode_refusal(fields), *_decode_calls(fields))
-        parts += _decode_function_call(fields, f"fc_{index}", functions)
+        parts = (*decode_reasoning(fields.document), *parts, *_decode_refusal(fields), *_decode_audio(fields))
+        parts += (*_decode_calls(fields), *_decode_function_call(fields, f"fc_{index}", functions))
     if parts and not parts[-1].cache and (mark := cache_mark(fields)):
         parts = (*parts[:-1], replace(parts[-1], cache=mark))
     return Message(role, parts, fields.text("name"), beyond(fields, known))
@@ -63,6 +63,12 @@ def _decode_result(fields: Fields, word: str, spare_id: str, functions: Mapping[
 def _decode_refusal(fields: Fields) -> tuple[Part, ...]:
     text = fields.text("refusal")
     return (Refusal(text=text),) if text else ()
+
+
+def _decode_audio(fields: Fields) -> tuple[Part, ...]:
+    """Sound that the model has made: a name for it, which only its own maker knows."""
+    audio = fields.object("audio")
+    return (Opaque(dialect=NAME, raw={"audio": audio.document}),) if audio else ()
 
 
 def _decode_calls(fields: Fields) -> tuple[Part, ...]:

@@ -142,7 +142,7 @@ def encode_assistant(message: Message, draft: Draft) -> Wire:
     if refusal and not (draft.target.profile.null_content and not text):
         draft.losses.approx("refusal")
         text, refusal = SEPARATOR.join(filter(None, (text, refusal))), ""
-    extra = dict(restore(NAME, message.extra)) if draft.own else {}
+    extra = {**restore(NAME, message.extra), **_own_fields(message.parts)} if draft.own else {}
     reasoning = _encode_reasoning(message.parts, draft, required=bool(calls))
     if not (text or calls or refusal or extra or reasoning):
         return {}
@@ -161,11 +161,21 @@ def _speakable(parts: Iterable[Part], draft: Draft) -> Iterable[Part]:
             draft.losses.drop("cache_control")
         if isinstance(part, Text) and part.citations:
             draft.losses.drop("citations")
-        if isinstance(part, Opaque):
+        if isinstance(part, Opaque) and not (part.dialect == NAME and draft.own):
             draft.losses.drop("parts")
             yield Text(text=part.text)
         else:
             yield part
+
+
+def _own_fields(parts: Iterable[Part]) -> Wire:
+    """Fields of a message that only this dialect understands: `audio`."""
+    return {
+        name: value
+        for part in parts
+        if isinstance(part, Opaque) and part.dialect == NAME and "type" not in part.raw
+        for name, value in part.raw.items()
+    }
 
 
 def _encode_call(call: ToolCall, draft: Draft) -> Wire:
