@@ -1,0 +1,10 @@
+"""The table of dialects, by name. A dialect is in it because it stands here: importing one registers nothing."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from llmux.dialects.base import Dialect
+from llmux.dialects.claude import CLAUDE
+from llmux.dialects.openai_chat import OPENAI_CHAT
+
+TABLE: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (CLAUDE, OPENAI_CHAT)})
