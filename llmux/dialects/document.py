@@ -26,7 +26,7 @@ def read(body: bytes) -> tuple[dict[str, Any], bool]:
     Raises:
         BadRequest: it is not JSON, or not an object.
     """
-    suspicious = MAY_HOLD_UNSAYABLE.search(body) is not None
+    suspicious = b"\\u" in body and MAY_HOLD_UNSAYABLE.search(body) is not None
     try:
         # orjson refuses half a surrogate pair; clients cut texts in the middle of one and send it.
         document = json.loads(body, parse_constant=_refuse) if suspicious else orjson.loads(body)

@@ -26,8 +26,9 @@ def restore(dialect: str, extra: Extra | None) -> Json:
 
 def keep(dialect: str, fields: Json, known: frozenset[str]) -> Extra | None:
     """The `fields` of a wire object that are not in `known`, or None when there are none."""
-    rest = {name: value for name, value in fields.items() if name not in known}
-    return Extra(dialect, rest) if rest else None
+    if fields.keys() <= known:  # nearly always
+        return None
+    return Extra(dialect, {name: value for name, value in fields.items() if name not in known})
 
 
 class CacheMark(Value):

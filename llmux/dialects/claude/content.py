@@ -77,10 +77,14 @@ def _text(block: Fields) -> Part:
         return Opaque(dialect=DIALECT, raw=block.document)
     return Text(
         text=text,
-        citations=tuple(citation(entry.document) for entry in block.objects("citations")),
+        citations=_citations(block) if block.document.get("citations") else (),
         cache=cache_mark(block),
         extra=keep(DIALECT, block.document, TEXT),
     )
+
+
+def _citations(block: Fields) -> tuple[Citation, ...]:
+    return tuple(citation(entry.document) for entry in block.objects("citations"))
 
 
 def citation(raw: Wire) -> Citation:

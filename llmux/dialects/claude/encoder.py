@@ -36,7 +36,7 @@ COMMENT = b": keepalive\n\n"
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
 # A frame of a delta: HEAD with the index and the words of the part's type, the text as JSON, TAIL.
-HEAD = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b":'
+HEAD = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":{"type":"%b:'
 TAIL = b"}}\n\n"
 DELTAS: Mapping[type[Part], bytes] = {
     Text: b'text_delta","text"',

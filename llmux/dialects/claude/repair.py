@@ -87,11 +87,19 @@ def _without_thinking(document: Wire) -> Wire:
     """Manual thinking needs a last message that thinks first; where that was lost, this one answer does not reason."""
     if (document.get("thinking") or {}).get("type") != "enabled":
         return document
-    repaired = document | {"thinking": {"type": "disabled"}}
+    return without_thinking_edits(document | {"thinking": {"type": "disabled"}})
+
+
+def without_thinking_edits(document: Wire) -> Wire:
+    """`document` without the edits of its context that are refused where the model does not reason."""
     management = document.get("context_management")
-    if isinstance(management, dict) and isinstance(management.get("edits"), list):  # they need thinking
-        edits = [edit for edit in management["edits"] if not str(edit.get("type")).startswith("clear_thinking")]
-        repaired["context_management"] = management | {"edits": edits}
-        if not edits:
-            del repaired["context_management"]
-    return repaired
+    if not isinstance(management, dict) or not isinstance(management.get("edits"), list):
+        return document
+    edits = [edit for edit in management["edits"] if not _clears_thinking(edit)]
+    if not edits:
+        return {name: value for name, value in document.items() if name != "context_management"}
+    return document | {"context_management": management | {"edits": edits}}
+
+
+def _clears_thinking(edit: Any) -> bool:
+    return isinstance(edit, dict) and str(edit.get("type")).startswith("clear_thinking")

@@ -13,7 +13,7 @@ from llmux.dialects.base import Outbound
 from llmux.dialects.claude import controls, tools
 from llmux.dialects.claude.blocks import Draft, Wire, encode_mark
 from llmux.dialects.claude.content import cache_mark
-from llmux.dialects.claude.repair import is_refused
+from llmux.dialects.claude.repair import is_refused, without_thinking_edits
 from llmux.dialects.claude.schema import DIALECT, LOSSES, MAX_CACHE_MARKS, REQUEST_TIER_WORDS, REQUEST_TIERS
 from llmux.dialects.claude.turns import begins_with_thinking, decode_messages, encode_messages, end_with_user
 from llmux.dialects.document import read
@@ -154,7 +154,8 @@ def _body(request: Request, draft: Draft) -> Wire:
     body |= controls.encode_stop(request.stop, draft)
     body |= _around(request, draft)
     body |= {name: value for name, value in own.items() if name not in NOT_SENT}
-    return body | reasoning | _given(output_config=config, stream=request.stream)
+    body |= reasoning | _given(output_config=config, stream=request.stream)
+    return body if reasons else without_thinking_edits(body)
 
 
 # Unknown fields that are not sent on as they are: made anew, or the SDK's own.

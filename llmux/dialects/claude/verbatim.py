@@ -22,8 +22,6 @@ from llmux.wire.sse import DONE, MAX_FRAME_BYTES, Frame, SseFramer
 
 Wire = dict[str, Any]
 
-# Frames that matter have one of these. A text may end in such a word too; then its frame is read, and is a text.
-NEEDLES = (b'message_delta"', b'message_stop"', b'"error"')
 MATTERS = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop"})
 SILENT = frozenset({"text", "thinking"})  # blocks whose start says nothing yet
 FRAME_END = re.compile(rb"\n\r?\n|\r\r")
@@ -49,8 +47,10 @@ class VerbatimDecoder:
         cut = self._cut(data)
         if not cut:
             return self._hold(data)
-        whole = b"".join((*self._pending, data[:cut]))
-        self._pending, self._last, self._size = [], b"", 0
+        whole = data[:cut]
+        if self._pending:
+            whole = b"".join((*self._pending, whole))
+            self._pending, self._last, self._size = [], b"", 0
         events = self._tell(whole)
         return events if _is_over(events) else events + self._hold(data[cut:])
 
@@ -73,6 +73,8 @@ class VerbatimDecoder:
 
     def _cut(self, data: bytes) -> int:
         """Where the last whole frame ends in `data`; 0 when none does."""
+        if data.endswith(b"\n\n"):
+            return len(data)
         cut = max(data.rfind(b"\n\n") + 2, data.rfind(b"\n\r\n") + 3, data.rfind(b"\r\r") + 2)
         if cut > len(b"\n\r\n"):
             return cut
@@ -92,7 +94,7 @@ class VerbatimDecoder:
 
     def _tell(self, whole: bytes) -> list[Event]:
         """`whole` frames, with the facts that are in them."""
-        if self._content and not any(needle in whole for needle in NEEDLES):
+        if self._content and not _may_matter(whole):
             return [Verbatim(whole)]
         told = Verbatim(whole)
         begin = 0
@@ -114,7 +116,7 @@ class VerbatimDecoder:
         Raises:
             GatewayError: the one that the frame tells of.
         """
-        if self._content and not any(needle in frame for needle in NEEDLES):
+        if self._content and not _may_matter(frame):
             return told
         for event, data in SseFramer().feed(frame):
             kind, document = self._document(event, data)
@@ -140,7 +142,8 @@ class VerbatimDecoder:
     def _learn(self, kind: str, document: Wire, told: Verbatim) -> Verbatim:
         if kind == "message_stop":
             self._done = True
-            return replace(told, done=True)
+            reason = told.finish_reason if self._stopped else FinishReason.END
+            return replace(told, done=True, finish_reason=reason)
         if kind not in {"message_start", "message_delta"}:
             return told
         message = _object(document.get("message")) if kind == "message_start" else document
@@ -153,6 +156,11 @@ class VerbatimDecoder:
     def _fail(self, error: GatewayError) -> list[Event]:
         self._done = True
         return [StreamError(error)]
+
+
+def _may_matter(data: bytes) -> bool:
+    """Whether a frame in `data` may end the answer. A text may end in such a word too; read, it is found to be a text."""
+    return b'message_delta"' in data or b'message_stop"' in data or b'"error"' in data
 
 
 def _is_over(events: list[Event]) -> bool:
