@@ -10,7 +10,7 @@ from typing import Any
 
 from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
-from llmux.dialects.claude.schema import ERRORS, HOPELESS
+from llmux.dialects.claude.schema import ERRORS, HOPELESS, NO_THREADS
 from llmux.dialects.document import line
 from llmux.errors import BadRequest, ContextTooLong, GatewayError, ModelNotFound
 
@@ -35,7 +35,10 @@ def encode_error(error: GatewayError, request_id: str) -> ErrorForm:
 def error_document(error: GatewayError, request_id: str) -> dict[str, Any]:
     """An error as a JSON object: the body of an HTTP answer, or the data of an `error` event."""
     _, word = _form(error)
-    return {"type": "error", "error": {"type": word, "message": _message(error)}, "request_id": request_id}
+    told: dict[str, Any] = {"type": word, "message": _message(error)}
+    if error.code == NO_THREADS:
+        told["details"] = {"error_code": error.code, "unsupported": [error.param]}
+    return {"type": "error", "error": told, "request_id": request_id}
 
 
 def _form(error: GatewayError) -> tuple[int, str]:

@@ -14,7 +14,7 @@ from llmux.dialects.claude import controls, tools
 from llmux.dialects.claude.blocks import Draft, Wire, encode_mark
 from llmux.dialects.claude.content import cache_mark
 from llmux.dialects.claude.repair import is_refused, without_thinking_edits
-from llmux.dialects.claude.schema import DIALECT, LOSSES, MAX_CACHE_MARKS, REQUEST_TIER_WORDS, REQUEST_TIERS
+from llmux.dialects.claude.schema import DIALECT, LOSSES, MAX_CACHE_MARKS, NO_THREADS, REQUEST_TIER_WORDS, REQUEST_TIERS
 from llmux.dialects.claude.turns import begins_with_thinking, decode_messages, encode_messages, end_with_user
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
@@ -49,6 +49,7 @@ def decode_request(body: bytes) -> Request:
     """
     document, cleaned = read(body)
     fields = Fields(document)
+    _refuse_thread(document)
     user_id = _user_id(fields)
     choice, parallel = tools.decode_choice(fields)
     return Request(
@@ -71,6 +72,12 @@ def decode_request(body: bytes) -> Request:
         extra=_extra(document),
         original=Original(body, document, cleaned or is_refused(document)),
     )
+
+
+def _refuse_thread(document: Mapping[str, Any]) -> None:
+    """A conversation that the server keeps (beta): the next request, which is only its end, may go anywhere."""
+    if document.get("thread") is not None:
+        raise Unsupported("llmux keeps no conversations; send it whole.", param="thread", code=NO_THREADS)
 
 
 def _model(fields: Fields) -> str:

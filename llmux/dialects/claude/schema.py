@@ -15,6 +15,9 @@ VERSION = "2023-06-01"
 # Claude Code puts it first among the system blocks; it changes with every request, so others must not see it.
 BILLING = "x-anthropic-billing-header:"
 
+# By this the SDKs know that they must send every conversation whole, and do.
+NO_THREADS = "thread_unsupported_request"
+
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 # wire word -> ours. The first row for a word of ours is the one we write.
