@@ -9,6 +9,10 @@ from llmux.ir.value import Value
 
 # Agents put notes to the model between the person's words; nobody said them.
 REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+# What stands beside an image is called by a label in brackets; nobody said that either.
+LABEL = re.compile(r"\[[^\[\]]*\]")
+JSON = re.compile(r"\banswer with a JSON object\b", re.IGNORECASE)
+INSTRUCTING = (Role.SYSTEM, Role.DEVELOPER)
 FOLDER = re.compile(r"working directory:\s*(?P<path>/\S*)", re.IGNORECASE)
 
 
@@ -24,7 +28,8 @@ class Conversation(Value):
     """A request as a demo model reads it.
 
     `said` is the last text of a person. `rounds` counts the turns with tool calls since then, `calls` all calls ever
-    made. `outcomes` are what tools gave since `said`. `folder` is the working directory, if it was told.
+    made. `outcomes` are what tools gave since `said`. `folder` is the working directory, if it was told. `wants_json`
+    is true when the instructions ask for JSON in words.
     """
 
     said: str
@@ -34,6 +39,7 @@ class Conversation(Value):
     images: int
     documents: int
     folder: str
+    wants_json: bool
 
 
 def read(request: Request) -> Conversation:
@@ -48,6 +54,9 @@ def read(request: Request) -> Conversation:
         images=sum(isinstance(part, Image) for part in parts),
         documents=sum(isinstance(part, Document) for part in parts),
         folder=_folder(parts),
+        wants_json=any(
+            JSON.search(_text(message.parts)) for message in request.messages if message.role in INSTRUCTING
+        ),
     )
 
 
@@ -58,9 +67,10 @@ def _last_said(messages: tuple[Message, ...]) -> tuple[str, tuple[Message, ...]]
     return "", messages
 
 
-def _text(parts: Iterable[Part]) -> str:
-    texts = (REMINDER.sub("", part.text).strip() for part in parts if isinstance(part, Text))
-    return "\n".join(text for text in texts if text)
+def _text(parts: tuple[Part, ...]) -> str:
+    texts = [REMINDER.sub("", part.text).strip() for part in parts if isinstance(part, Text)]
+    labelled = len(texts) < len(parts)
+    return "\n".join(text for text in texts if text and not (labelled and LABEL.fullmatch(text)))
 
 
 def _outcomes(messages: tuple[Message, ...]) -> Iterator[Outcome]:

@@ -67,7 +67,7 @@ def _reasoning(request: Request, talk: Conversation, name: str) -> Iterator[Part
 
 
 def _text(request: Request, talk: Conversation) -> str:
-    if request.output.kind != "text":
+    if request.output.kind != "text" or talk.wants_json:
         return _json(request.output.schema, talk.said)
     outcomes = "\n".join(map(_told, talk.outcomes))
     done = _lines(instructions.wording(talk.said), outcomes, planning.lacking(request, talk))

@@ -68,6 +68,11 @@ ECHOES: dict[str, tuple[tuple[Message | str, ...], str]] = {
         (user(*[Image(source=Inline("image/png", "AA=="))] * 2, Document(source=Written("x"))),),
         "I see 2 images and 1 document.",
     ),
+    "no labels of images": (
+        (user("Look."), user("[image 1]", Image(source=Link("u"))), Message(Role.ASSISTANT, ())),
+        "Look.\n\nI see 1 image.",
+    ),
+    "brackets": (("[brackets]",), "[brackets]"),
     "an order nobody can carry out": (("Run `ls`.",), "Run `ls`."),
     "the words that it is told": (("Answer: the word A, a hyphen, and the word B, with no spaces.",), "A-B"),
 }
@@ -207,6 +212,8 @@ def test_json_is_given_when_the_request_wants_it() -> None:
     shaped = answer(request("Tell of city=Paris.", output=OutputFormat("json_schema", schema)))
     assert json.loads(text(shaped)) == {"city": "Paris"}
     assert json.loads(text(answer(request("Hi.", output=OutputFormat("json"))))) == {"answer": "Hi."}
+    system = Message(Role.SYSTEM, (Text(text="Answer with a JSON object only."),))
+    assert json.loads(text(answer(request(system, "Hi.")))) == {"answer": "Hi."}
 
 
 @pytest.mark.parametrize(("name", "mode"), [("think", "unset"), ("echo", "on"), ("echo", "auto")])

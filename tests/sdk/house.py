@@ -15,8 +15,8 @@ FAULTS = (
     "fail-503",
     "fail-529",
     "fail-context",
-    "cut",
-    "error-in-stream",
+    "cut?delay=20ms",
+    "error-in-stream?delay=20ms",
 )
 
 TOKEN = "sk-of-the-tests"

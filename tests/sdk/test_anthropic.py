@@ -56,7 +56,8 @@ def text(message: Any) -> str:
 def test_chat(ask: Callable[..., Any], provider: str) -> None:
     message = ask("Grüße, 漢字 🎉.", system="Be nice.")
     assert text(message) == "Grüße, 漢字 🎉."
-    assert (message.type, message.role, message.model) == ("message", "assistant", f"{provider}:echo")
+    assert (message.type, message.role) == ("message", "assistant")
+    assert message.model in {"echo", f"{provider}:echo"}  # the verbatim lane leaves the backend's own name
     assert message.stop_reason == "end_turn"
     assert message.usage.input_tokens > message.usage.output_tokens > 0
 
@@ -213,12 +214,13 @@ def test_the_sdks_tool_runner(client: Anthropic, provider: str) -> None:
         model=f"{provider}:echo",
         max_tokens=1000,
         tools=[get_weather],
-        messages=[{"role": "user", "content": "Call get_weather with city=Paris and get_weather with city=Rome."}],
+        messages=[
+            {"role": "user", "content": "Call get_weather with city=Paris, then call get_weather with city=Rome."}
+        ],
     )
     last = runner.until_done()
-    assert sorted(heard) == ["Paris", "Rome"]
-    assert "Paris: 21 degrees" in text(last)
-    assert "Rome: 21 degrees" in text(last)
+    assert heard == ["Paris", "Rome"]
+    assert text(last) == "get_weather said: Paris: 21 degrees\nget_weather said: Rome: 21 degrees"
 
 
 # --- images, reasoning, structured output ----------------------------------------------------------------------------

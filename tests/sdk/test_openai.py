@@ -60,7 +60,8 @@ def test_chat(ask: Callable[..., Any], provider: str) -> None:
     [choice] = completion.choices
     assert (choice.message.role, choice.message.content) == ("assistant", "Grüße, 漢字 🎉.")
     assert (choice.index, choice.finish_reason) == (0, "stop")
-    assert (completion.object, completion.model) == ("chat.completion", f"{provider}:echo")
+    assert completion.object == "chat.completion"
+    assert completion.model in {"echo", f"{provider}:echo"}  # the verbatim lane leaves the backend's own name
     usage = completion.usage
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
     assert usage.prompt_tokens > usage.completion_tokens > 0
