@@ -232,6 +232,18 @@ def test_strict_where_the_schema_qualifies(schema: Wire, qualifies: bool) -> Non
     assert outbound.warnings == (() if qualifies else ("dropped=strict",))
 
 
+def test_marks_of_what_to_cache_are_left_out() -> None:
+    outbound = encode(tools=(replace(FUNCTION, cache=CacheMark("1h")),))
+    assert outbound.body["tools"][0].keys() == {"type", "function"}
+    assert outbound.warnings == ("dropped=cache_control",)
+
+
+def test_arguments_go_as_they_came() -> None:
+    spelled = ToolCall(id="c", name="f", arguments=' {"b": 1.0,  "a": "\\u00e9"} ')
+    call = messages(HI, assistant(spelled), RESULT)[1]["tool_calls"][0]
+    assert call["function"]["arguments"] == spelled.arguments
+
+
 def test_strict_is_left_to_the_client_of_the_same_dialect_and_to_the_profile() -> None:
     tool = Tool("f", schema=SCHEMA, strict=True)
     assert body(dialect="openai_chat", tools=(tool,))["tools"][0]["function"]["strict"] is True
@@ -240,7 +252,11 @@ def test_strict_is_left_to_the_client_of_the_same_dialect_and_to_the_profile() -
 
 def test_custom_tools_where_they_are_known() -> None:
     form = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: X"}}
-    wire = body(OPENAI, tools=(Tool("p", "d", kind="custom", format=form),), tool_choice=ToolChoice("named", ("p",)))
+    tool = Tool("p", "d", kind="custom", format=form)
+    history = (HI, assistant(ToolCall(id="c", name="p", arguments="so", kind="custom")), RESULT)
+    wire = body(OPENAI, tools=(tool,), tool_choice=ToolChoice("named", ("p",)), messages=history)
+    call = {"id": "c", "type": "custom", "custom": {"name": "p", "input": "so"}}
+    assert wire["messages"][1]["tool_calls"] == [call]
     assert wire["tools"] == [{"type": "custom", "custom": {"name": "p", "description": "d", "format": form}}]
     assert wire["tool_choice"] == {"type": "custom", "custom": {"name": "p"}}
 

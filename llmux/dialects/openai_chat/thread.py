@@ -103,9 +103,8 @@ class _Thread:
             self._messages.append(wire)
 
     def _tool(self, message: Message) -> None:
-        for part in message.parts:
-            if isinstance(part, ToolResult):
-                self._result(part)
+        for result in [part for part in message.parts if isinstance(part, ToolResult)]:
+            self._result(result)
 
     def _result(self, result: ToolResult) -> None:
         if result.cache and not self._draft.own:
@@ -183,7 +182,8 @@ def _encode_call(call: ToolCall, draft: Draft) -> Wire:
     name = draft.names.get(call.name, call.name)
     if call.kind == "custom" and draft.target.profile.custom_tools:
         return wire | {"type": "custom", "custom": {"name": name, "input": call.arguments}}
-    arguments = wrap(call.arguments) if call.kind == "custom" else call.arguments.strip() or "{}"
+    arguments = call.arguments if call.arguments.strip() else "{}"
+    arguments = wrap(call.arguments) if call.kind == "custom" else arguments
     wire |= {"type": "function", "function": {"name": name, "arguments": arguments}}
     for state in call.states:
         if state.maker == draft.target.maker == THOUGHT_MAKER:
