@@ -119,8 +119,9 @@ class WholeAnswer:
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """Nothing more."""
-        for nothing in ():
-            yield nothing
+        nothing: tuple[Batch, ...] = ()
+        for batch in nothing:
+            yield batch
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -81,7 +81,7 @@ async def _begin(
 
 def _streams(request: Request, content_type: str, dialect: Dialect) -> bool:
     """Some servers stream unasked, some label a stream wrongly, some answer a wish for a stream with one document."""
-    labelled = content_type.startswith(dialect.content_type)
+    labelled = content_type.partition(";")[0].strip() == dialect.content_type.partition(";")[0]
     return labelled or (request.stream and not content_type.startswith("application/json"))
 
 

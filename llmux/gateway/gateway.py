@@ -92,12 +92,19 @@ class Gateway:
             try:
                 return _Won(backend, await self._try(request, context, backend, step), attempts, began)
             except GatewayError as error:
-                error.backend, error.attempts = backend.name, attempts
+                error.backend = backend.name
                 self._failed(request, context, backend, error, began)
-                step = exchange.failed(error, clock.monotonic(), self._parts.chance())
+                step = self._next(exchange, error, attempts)
             if step.after:
                 await clock.sleep(step.after)
             attempts += 1
+
+    def _next(self, exchange: Exchange, error: GatewayError, attempts: int) -> Try:
+        try:
+            return exchange.failed(error, self._parts.clock.monotonic(), self._parts.chance())
+        except GatewayError as told:  # the most telling one, which may be an earlier one
+            told.attempts = attempts
+            raise
 
     async def _try(self, request: Request, context: Context, backend: Backend, step: Try) -> Attempt:
         parts = self._parts

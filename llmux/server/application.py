@@ -30,9 +30,9 @@ def build(
     application = web.Application(middlewares=[around], client_max_size=max_body)
     router, operations = application.router, Operations(desk)
     for path, dialect in by_path.items():
-        router.add_post(path, Endpoint(dialect, desk))
+        router.add_post(path, Endpoint(dialect, desk).handle)
         if dialect.counting is not None:
-            router.add_post(f"{path}/count_tokens", CountEndpoint(dialect, dialect.counting, desk))
+            router.add_post(f"{path}/count_tokens", CountEndpoint(dialect, dialect.counting, desk).handle)
     router.add_get("/", operations.root)
     router.add_get("/health", operations.health)
     for prefix in ("/v1", ""):

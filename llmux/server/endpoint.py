@@ -32,7 +32,8 @@ class Endpoint:
         self._dialect = dialect
         self._desk = desk
 
-    async def __call__(self, inbound: web.Request) -> web.StreamResponse:
+    async def handle(self, inbound: web.Request) -> web.StreamResponse:
+        """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
         client = services.door.admit(inbound.headers, inbound.query)

@@ -68,7 +68,8 @@ class CountEndpoint:
         self._counting = counting
         self._desk = desk
 
-    async def __call__(self, inbound: web.Request) -> web.Response:
+    async def handle(self, inbound: web.Request) -> web.Response:
+        """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
         client = services.door.admit(inbound.headers, inbound.query)

@@ -107,6 +107,8 @@ async def running(  # one option for each thing that a test may want to be other
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    async with aiohttp.ClientSession() as session:
-        yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
-    await runner.cleanup()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
+    finally:
+        await runner.cleanup()
