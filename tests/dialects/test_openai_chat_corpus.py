@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.dialects.openai_chat.schema import TIERS
 from llmux.ir.capability import Target
 from llmux.ir.events import Event, MessageEnd, PartDelta, StreamError, Verbatim
 from llmux.ir.fold import fold
@@ -34,6 +35,10 @@ def decoded(stream: bytes, size: int, *, verbatim: bool = False) -> list[Event]:
     return [*events, *decoder.close()]
 
 
+def in_openais_words(usage: Usage) -> Usage:
+    return replace(usage, service_tier=TIERS.get(usage.service_tier or ""))
+
+
 def said(events: list[Event]) -> list[Event]:
     """The events without the answer's own name, neighbouring deltas joined."""
     joined: list[Event] = []
@@ -41,6 +46,8 @@ def said(events: list[Event]) -> list[Event]:
         last = joined[-1] if joined else None
         if isinstance(event, PartDelta) and isinstance(last, PartDelta):
             joined[-1] = PartDelta(event.index, last.delta + event.delta)
+        elif isinstance(event, MessageEnd):
+            joined.append(replace(event, usage=in_openais_words(event.usage)))
         else:
             joined.append(event)
     return joined
@@ -87,7 +94,10 @@ def test_every_answer_is_read_and_says_the_same_when_it_is_written_anew() -> Non
             continue
         response = OPENAI_CHAT.decode_response(row.answer, {})
         again = OPENAI_CHAT.decode_response(OPENAI_CHAT.encode_response(response, FORM), {})
-        assert replace(again, id=response.id, model=response.model, details=None) == replace(response, details=None)
+        usage = in_openais_words(response.usage)
+        assert replace(again, id=response.id, model=response.model, details=None) == replace(
+            response, usage=usage, details=None
+        )
         assert (OPENAI_CHAT.verbatim_response(row.answer).usage or Usage()) == response.usage
 
 

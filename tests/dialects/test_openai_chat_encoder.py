@@ -135,7 +135,7 @@ def test_reasoning_and_its_proof() -> None:
 
 
 def test_a_proof_of_its_own_kind_goes_as_it_came() -> None:
-    details = [{"type": "reasoning.text", "text": "a", "signature": "s"}]
+    details = [{"type": "reasoning.text", "text": "a", "signature": "s", "index": 0}]
     assert deltas(Reasoning(states=(ReasoningState("openrouter", "details", details),))) == [
         {"reasoning_details": details}
     ]
@@ -179,7 +179,7 @@ def test_sources_name_the_place_that_they_cover() -> None:
     parts = (Text(text="ab"), Reasoning(text="x"), Text(text="cde", citations=citations), Text(text="f"))
     annotations = [delta["annotations"] for delta in deltas(*parts) if "annotations" in delta]
     cited = {"start_index": 4, "end_index": 7, "url": "u", "title": "t"}
-    assert annotations == [[{"type": "url_citation", "url_citation": cited}, own]]
+    assert annotations == [[{"type": "url_citation", "url_citation": cited, "index": 0}, {**own, "index": 1}]]
     assert [delta for delta in deltas(Text(text="a", citations=citations[1:2])) if "annotations" in delta] == []
 
 

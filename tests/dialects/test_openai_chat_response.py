@@ -149,6 +149,7 @@ def test_the_tier_that_served() -> None:
     usage = decode(usage={"prompt_tokens": 1}, service_tier="flex").usage
     assert usage.service_tier == "flex"
     assert encode(usage=Usage(service_tier="standard"))["service_tier"] == "default"
+    assert "service_tier" not in encode(usage=Usage(service_tier="ultra"))
 
 
 def test_a_stream_that_nobody_asked_for() -> None:

@@ -77,8 +77,8 @@ def _details(wire: Wire, name: str) -> Wire:
 
 def encode_tier(usage: Usage) -> dict[str, str]:
     """`service_tier`, beside the usage, in this dialect's words."""
-    tier = usage.service_tier
-    return {"service_tier": TIERS.get(tier, tier)} if tier else {}
+    tier = TIERS.get(usage.service_tier or "")
+    return {"service_tier": tier} if tier else {}
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 One part is open at a time, so the bytes before and behind each of its deltas are made once, when it opens.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -41,12 +41,17 @@ def on_one_line(document: Any) -> bytes:
     return encoded
 
 
+def numbered(entries: Iterable[Mapping[str, Any]], first: int) -> list[Mapping[str, Any]]:
+    """`entries` of a list that grows in a stream: OpenAI's Python SDK puts any such list together by `index`."""
+    return [{**entry, "index": index} for index, entry in enumerate(entries, first)]
+
+
 class Encoder:
     """Events -> a client's stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_after", "_apart", "_before", "_calls", "_citations", "_form", "_head", "_length", "_muted", "_opening",
-        "_part", "_pending", "_reasoned", "_states", "_tail", "_told",
+        "_after", "_apart", "_before", "_calls", "_citations", "_form", "_head", "_length", "_opening",
+        "_part", "_pending", "_reasoned", "_sources", "_states", "_tail", "_told",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm) -> None:
@@ -65,6 +70,7 @@ class Encoder:
         self._reasoned = False
         self._calls = 0
         self._states = 0
+        self._sources = 0
         self._citations: list[Citation] = []
 
     def feed(self, events: Sequence[Event]) -> bytes:
@@ -163,7 +169,8 @@ class Encoder:
         start, self._told = self._told, self._told + self._length
         annotations = [encode_citation(citation, start, self._told) for citation in self._citations]
         self._citations.clear()
-        told = [annotation for annotation in annotations if annotation]
+        told = numbered((annotation for annotation in annotations if annotation), self._sources)
+        self._sources += len(told)
         return self._chunk(b'"annotations":' + on_one_line(told)) if told else b""
 
     # --- what is said beside the parts -------------------------------------------------------------------------------
@@ -175,7 +182,7 @@ class Encoder:
         if isinstance(self._part, ToolCall):
             call = {"index": self._calls - 1, "extra_content": encode_thought(state, sealed=True)}
             return b"" if self._form.legacy_functions else self._chunk(b'"tool_calls":[' + on_one_line(call) + b"]")
-        details = encode_details([state], self._states)
+        details = numbered(encode_details([state]), self._states)
         self._states += len(details)
         return self._chunk(b'"reasoning_details":' + on_one_line(details))
 

@@ -73,18 +73,15 @@ def thought(holder: Wire) -> tuple[ReasoningState, ...]:
     return ()
 
 
-def encode_details(states: Iterable[ReasoningState], first: int = 0) -> list[Wire]:
-    """`reasoning_details` that a client can send back: OpenRouter's own as they came, others sealed.
-
-    `first` is the index of the first one that we seal.
-    """
+def encode_details(states: Iterable[ReasoningState]) -> list[Wire]:
+    """`reasoning_details` that a client can send back: OpenRouter's own as they came, others sealed."""
     details: list[Wire] = []
     for state in states:
         if state.maker == DETAILS_MAKER and state.kind == "details":
             details += state.data
         else:
             details.append(
-                {"type": "reasoning.encrypted", "data": seal(state), "format": "llmux", "index": first + len(details)}
+                {"type": "reasoning.encrypted", "data": seal(state), "format": "llmux", "index": len(details)}
             )
     return details
 

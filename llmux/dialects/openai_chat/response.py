@@ -31,7 +31,7 @@ from llmux.wire.sse import DONE, SseFramer
 
 Wire = dict[str, Any]
 
-KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage"})
+KNOWN = frozenset({"id", "object", "created", "model", "choices", "usage", "service_tier"})
 
 
 def decode_response(body: bytes, names: Names) -> Response:

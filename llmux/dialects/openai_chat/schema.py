@@ -66,8 +66,13 @@ WORDS: Mapping[FinishReason, str] = {
     FinishReason.PAUSE: "stop",
 }
 
-# Claude's words for the tier that served an answer -> OpenAI's. Others are the same, or a server's own.
-TIERS: Mapping[str, str] = {"standard": "default", "batch": "flex"}
+# The tier that served an answer: any server's word -> OpenAI's. Strict clients take no other.
+TIERS: Mapping[str, str] = {
+    **{word: word for word in ("auto", "default", "flex", "scale", "priority", "fast")},
+    "standard": "default",  # Claude's
+    "batch": "flex",
+    "on_demand": "default",  # Groq's
+}
 
 # Tokens of a reasoning budget, at most -> the effort that stands for it.
 BUDGETS: tuple[tuple[int, str], ...] = (
@@ -126,5 +131,6 @@ LOSSES: Mapping[str, str] = {
     "parts.order": "Text between tool calls is joined to the text before them.",
     "legacy_calls": "A client of the old `functions` hears only the first of several calls.",
     "usage.cache_write_1h_tokens": "Cache writes are told as one number, whatever their lifetime.",
+    "usage.service_tier": "A tier that OpenAI has no word for is not told.",
     "usage.server_tools": "How often server tools were run is not told.",
 }
