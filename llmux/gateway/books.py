@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 Kept = TypeVar("Kept")
 
 # Seconds for one answer of the store. A store has a patience of its own, which is shorter; this one is the request's.
-PATIENCE = 0.5
+PATIENCE = 1.5
 
 
 class Books:

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 # Seconds that a verb may take before it is a StoreError. A verb takes well under a millisecond; a disk that needs more
 # than this is worth less to a request than what the process knows by itself.
-PATIENCE = 0.25
+PATIENCE = 1.0
 
 # Seconds that opening may wait for other processes, which may all be opening a new file at this moment.
 OPEN_PATIENCE = 5.0

@@ -8,7 +8,8 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -109,33 +110,40 @@ async def in_flight(front: Front) -> int:
         return int((await answer.json())["backends"][0]["in_flight"])
 
 
+@asynccontextmanager
+async def asked(front: Front, path: str, document: dict[str, object]) -> AsyncGenerator[asyncio.StreamReader, None]:
+    """A connection on which `document` was sent. It ends at once, like that of a client that is killed."""
+    host, _, port = front.url.removeprefix("https://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), ssl=front.tls)
+    sent = orjson.dumps(document)
+    head = [f"POST {path} HTTP/1.1", "host: localhost", "authorization: Bearer secret", f"content-length: {len(sent)}"]
+    writer.write("\r\n".join([*head, "", ""]).encode() + sent)
+    try:
+        yield reader
+    finally:
+        writer.transport.abort()
+
+
+async def until_nobody_is_asked(front: Front) -> None:
+    async with asyncio.timeout(1):
+        while await in_flight(front):
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 async def test_events_come_one_by_one_and_a_client_that_leaves_cancels_the_backend(front: Front, path: str) -> None:
     """The backend says three words and then nothing for ever: who buffers shows nothing."""
-    async with front.session() as session:
-        async with session.post(front.url + path, json=body("hang", stream=True)) as answer:
-            assert answer.status == 200
-            heard = b""
-            async with asyncio.timeout(5):
-                while b"one" not in heard:
-                    heard += await answer.content.readany()
-            assert await in_flight(front) == 1
-            answer.close()
-        async with asyncio.timeout(1):
-            while await in_flight(front):
-                await asyncio.sleep(0.02)
+    async with asked(front, path, body("hang", stream=True)) as reader, asyncio.timeout(5):
+        await reader.readuntil(b"one")
+        assert await in_flight(front) == 1
+    await until_nobody_is_asked(front)
 
 
 async def test_a_client_that_leaves_before_a_whole_answer_cancels_the_backend(front: Front) -> None:
-    async with front.session() as session:
-        asking = asyncio.ensure_future(session.post(front.url + "/v1/messages", json=body("hang")))
-        async with asyncio.timeout(5):
-            while not await in_flight(front):
-                await asyncio.sleep(0.02)
-        asking.cancel()
-        async with asyncio.timeout(1):
-            while await in_flight(front):
-                await asyncio.sleep(0.02)
+    async with asked(front, "/v1/messages", body("hang")), asyncio.timeout(5):
+        while not await in_flight(front):
+            await asyncio.sleep(0.02)
+    await until_nobody_is_asked(front)
 
 
 async def test_a_whole_answer_and_an_error(front: Front) -> None:

@@ -33,12 +33,16 @@ async def test_https(start: Start, tmp_path: Path) -> None:
             session.post(gateway.url + "/v1/chat/completions", json=body) as answer,
         ):
             assert b"[DONE]" in await answer.read()
-        old = ssl.create_default_context(cafile=str(cert))
-        old.maximum_version = ssl.TLSVersion.TLSv1_1 if ssl.HAS_TLSv1_1 else ssl.TLSVersion.TLSv1_2
-        if ssl.HAS_TLSv1_1:
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=old)) as session:
-                with pytest.raises(aiohttp.ClientConnectorError):
-                    await session.get(gateway.url + "/health")
+
+
+def test_nothing_older_than_tls_1_2(start: Start, tmp_path: Path) -> None:
+    key, cert = pair(tmp_path)
+    with start(CONFIG, "--https", "--ssl-key", str(key), "--ssl-cert", str(cert)) as gateway:
+        at = gateway.url.removeprefix("https://")
+        for version, works in (("-tls1_1", False), ("-tls1_2", True), ("-tls1_3", True)):
+            command = ["openssl", "s_client", "-connect", at, version, "-cipher", "DEFAULT@SECLEVEL=0"]
+            done = subprocess.run(command, input="", capture_output=True, text=True, timeout=20, check=False)
+            assert ("BEGIN CERTIFICATE" in done.stdout) is works, (version, done.stdout)
 
 
 @pytest.mark.parametrize("wrong", ["swapped", "not a certificate"])
