@@ -123,6 +123,8 @@ def _decode_message(document: Mapping[str, Any], names: Names) -> Response:
 
 def _decode_part(block: Fields, names: Names) -> Part:
     part = decode_part(block)
+    if isinstance(part, Opaque):
+        return replace(part, text="")  # a summary, or what a server tool found, is not what the model says
     return client_call(part, names) if isinstance(part, ToolCall) else part
 
 

@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from llmux.dialects.base import Names
 from llmux.dialects.claude.answer import client_call
-from llmux.dialects.claude.content import citation, decode_part, opaque, states
+from llmux.dialects.claude.content import citation, decode_part, states
+from llmux.dialects.claude.schema import DIALECT
 from llmux.dialects.freetext import unwrap
 from llmux.dialects.shape import Fields
 from llmux.errors import BackendGarbled, BadRequest
-from llmux.ir.content import Part, Reasoning, Text, ToolCall
+from llmux.ir.content import Opaque, Part, Reasoning, Text, ToolCall
 from llmux.ir.events import Event, PartCitation, PartDelta, PartEnd, PartStart, PartState
 
 Wire = dict[str, Any]
@@ -116,7 +117,8 @@ class Assembler:
         if block is NONE_OPEN:
             return
         if block.raw:
-            out.append(PartStart(self.index, opaque(_whole(block.raw, "".join(block.pieces)))))
+            raw = _whole(block.raw, "".join(block.pieces))
+            out.append(PartStart(self.index, Opaque(dialect=DIALECT, raw=raw)))
         elif arguments := block.held or "".join(block.pieces):
             custom = isinstance(block.part, ToolCall) and block.part.kind == "custom"
             out.append(PartDelta(self.index, unwrap(arguments) if custom else arguments))

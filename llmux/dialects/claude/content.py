@@ -58,7 +58,7 @@ def decode_part(block: Fields) -> Part:
 
 
 def opaque(block: Wire) -> Opaque:
-    """A block that only Claude understands. What it tells others: a summary's text, the name of a tool it points to."""
+    """A block of a request that only Claude understands, with what it tells others: a summary, a tool's name."""
     told = next((block[name] for name in ("content", "tool_name") if isinstance(block.get(name), str)), "")
     return Opaque(dialect=DIALECT, raw=block, text=told)
 

@@ -124,12 +124,20 @@ class Decoder:
     # --- steps
 
     def _begin(self, out: list[Event], document: Wire) -> None:
-        """The start of the message: `document` is message_start, or says nothing of it."""
+        """The start of the message: `document` is message_start, or says nothing of it.
+
+        An answer that goes on with calls from server tools is whole in its message_start.
+        """
         self._started = True
         message = _object(document.get("message"))
         self._count(message.get("usage"))
         usage = decode_usage(self._usage) if self._usage else None
         out.append(MessageStart(str(message.get("id") or ""), str(message.get("model") or ""), usage))
+        content = message.get("content")
+        for index, block in enumerate(content if isinstance(content, list) else ()):
+            self._assembler.start(out, {"index": index, "content_block": block})
+        self._assembler.stop(out)
+        self._learn(message)
 
     def _begun(self, _out: list[Event], _document: Wire) -> None:
         """message_start, which has been told; a second one says nothing."""
@@ -144,11 +152,14 @@ class Decoder:
         self._assembler.stop(out)
 
     def _message_delta(self, _out: list[Event], document: Wire) -> None:
-        delta = _object(document.get("delta"))
-        self._stop |= {name: value for name in ("stop_reason", "stop_sequence") if (value := delta.get(name))}
-        if details := decode_details(delta, document):
-            self._details |= details.fields
+        self._learn(_object(document.get("delta")), document)
         self._count(document.get("usage"))
+
+    def _learn(self, *told: Wire) -> None:
+        """Why the answer ended, and what else was said with that."""
+        self._stop |= {name: value for name in ("stop_reason", "stop_sequence") if (value := told[0].get(name))}
+        if details := decode_details(*told):
+            self._details |= details.fields
 
     def _count(self, usage: Any) -> None:
         """Later counts replace earlier ones; what is null says nothing."""

@@ -148,7 +148,7 @@ class VerbatimDecoder:
             return told
         message = _object(document.get("message")) if kind == "message_start" else document
         self._usage |= {name: value for name, value in _object(message.get("usage")).items() if value is not None}
-        word = _object(document.get("delta")).get("stop_reason")
+        word = _object(document.get("delta")).get("stop_reason") or message.get("stop_reason")
         self._stopped = self._stopped or bool(word)
         usage = decode_usage(self._usage) if self._usage else None
         return replace(told, usage=usage, finish_reason=finish_reason(word) if word else told.finish_reason)
@@ -159,7 +159,7 @@ class VerbatimDecoder:
 
 
 def _may_matter(data: bytes) -> bool:
-    """Whether a frame in `data` may end the answer. A text may end in such a word too; read, it is found to be a text."""
+    """Whether a frame in `data` may end the answer. A text may end in such a word too; read, it is a text."""
     return b'message_delta"' in data or b'message_stop"' in data or b'"error"' in data
 
 
@@ -177,6 +177,8 @@ def _says_something(kind: str, document: Wire) -> bool:
     if kind == "content_block_start":
         block = _object(document.get("content_block"))
         return block.get("type") not in SILENT or bool(block.get("text") or block.get("thinking"))
+    if kind == "message_start":
+        return bool(_object(document.get("message")).get("content"))
     return kind == "content_block_delta"
 
 
