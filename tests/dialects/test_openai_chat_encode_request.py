@@ -1,6 +1,7 @@
 """Requests of any dialect -> bodies for backends: what each profile is sent, and every loss by its name."""
 
 import base64
+import functools
 import hashlib
 from typing import Any
 
@@ -222,6 +223,11 @@ STRICTNESS: list[tuple[Wire, bool]] = [
     ({**STRICT, "properties": {"a": {"type": "array", "items": STRICT}}, "$defs": {"d": STRICT}}, True),
     ({**STRICT, "properties": {"a": {"type": "array", "items": SCHEMA}}}, False),
     ({**STRICT, "properties": {"a": True}}, True),
+    ({**STRICT, "properties": 5}, False),
+    ({**STRICT, "required": [{}]}, False),
+    ({**STRICT, "required": 5}, False),
+    ({**STRICT, "$defs": 5}, True),
+    ({**STRICT, "properties": {"a": functools.reduce(lambda inner, _: {"anyOf": [inner]}, range(99), STRICT)}}, False),
 ]
 
 

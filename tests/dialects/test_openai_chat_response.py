@@ -135,7 +135,8 @@ USAGES: list[tuple[Wire, Usage]] = [
         Usage(output_tokens=7, reasoning_tokens=4),
     ),
     ({"prompt_tokens": 5.0, "completion_tokens": None, "prompt_tokens_details": None}, Usage(input_tokens=5)),
-    ({"prompt_tokens": "5", "completion_tokens": -1}, Usage()),
+    ({"prompt_tokens": "5", "completion_tokens": -1, "total_tokens": 1e300}, Usage()),
+    ({"prompt_tokens": 1e300}, Usage()),
     ({"credits": 5}, Usage()),
 ]
 

@@ -9,6 +9,7 @@ from llmux.dialects import faults
 from llmux.dialects.base import AnswerForm, Names
 from llmux.dialects.document import read
 from llmux.dialects.openai_chat.schema import FAILURES, FINISH_REASONS, NAME, TIERS, WORDS
+from llmux.dialects.shape import LARGEST
 from llmux.errors import BackendFailed, BackendGarbled, BadRequest, GatewayError
 from llmux.ir.content import Citation
 from llmux.ir.response import FinishReason
@@ -63,7 +64,7 @@ def usage_in(document: Wire) -> Usage | None:
 
 def _count(wire: Wire, name: str) -> int:
     value = wire.get(name)
-    return int(value) if isinstance(value, int | float) and 0 < value < float("inf") else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < LARGEST else 0
 
 
 def _first(wire: Wire, names: Iterable[str]) -> int:

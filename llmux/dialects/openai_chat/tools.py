@@ -21,6 +21,9 @@ NOT_STRICT = frozenset(
     {"default", "allOf", "oneOf", "not", "if", "patternProperties", "dependentRequired", "dependentSchemas"}
 )
 
+# OpenAI takes ten levels of objects; each is a few of JSON.
+DEEPEST = 50
+
 KNOWN_OF_TOOL = frozenset({"type", "function", "custom"})
 KNOWN_OF_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
 
@@ -239,23 +242,28 @@ def strictness(strict: bool | None, schema: Json | None, draft: Draft) -> bool |
     return None
 
 
-def is_strict(schema: Any) -> bool:
+def is_strict(schema: Any, depth: int = 0) -> bool:
     """Whether OpenAI takes `schema` as strict: closed objects, every property required, no word it does not know."""
     if isinstance(schema, list):
-        return all(map(is_strict, schema))
+        return all(is_strict(inner, depth + 1) for inner in schema)
     if not isinstance(schema, dict):
         return True
-    if not NOT_STRICT.isdisjoint(schema):
+    if not NOT_STRICT.isdisjoint(schema) or depth > DEEPEST:
         return False
-    properties = schema.get("properties")
-    if schema.get("type") == "object" or properties is not None:
-        closed = schema.get("additionalProperties") is False
-        if not closed or set(properties or ()) != set(schema.get("required") or ()):
-            return False
-    return all(map(is_strict, _subschemas(schema)))
+    if (schema.get("type") == "object" or "properties" in schema) and not _is_closed(schema):
+        return False
+    return all(is_strict(inner, depth + 1) for inner in _subschemas(schema))
+
+
+def _is_closed(schema: dict[str, Any]) -> bool:
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
+        return False
+    return isinstance(required, list) and sorted(map(str, required)) == sorted(properties)
 
 
 def _subschemas(schema: dict[str, Any]) -> Iterable[Any]:
     yield from (schema[word] for word in ("items", "anyOf", "prefixItems") if word in schema)
     for word in ("properties", "$defs", "definitions"):
-        yield from (schema.get(word) or {}).values()
+        if isinstance(named := schema.get(word), dict):
+            yield from named.values()
