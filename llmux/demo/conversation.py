@@ -8,7 +8,7 @@ from llmux.ir.request import Message, Request, Role
 from llmux.ir.value import Value
 
 # Agents put notes to the model between the person's words; nobody said them.
-REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
+NOTE, NOTE_END = "<system-reminder>", "</system-reminder>"
 # What stands beside an image is called by a label in brackets; nobody said that either.
 LABEL = re.compile(r"\[[^\[\]]*\]")
 JSON = re.compile(r"\banswer with a JSON object\b", re.IGNORECASE)
@@ -68,9 +68,15 @@ def _last_said(messages: tuple[Message, ...]) -> tuple[str, tuple[Message, ...]]
 
 
 def _text(parts: tuple[Part, ...]) -> str:
-    texts = [REMINDER.sub("", part.text).strip() for part in parts if isinstance(part, Text)]
+    texts = [_spoken(part.text).strip() for part in parts if isinstance(part, Text)]
     labelled = len(texts) < len(parts)
     return "\n".join(text for text in texts if text and not (labelled and LABEL.fullmatch(text)))
+
+
+def _spoken(text: str) -> str:
+    """`text` without the notes in it. A mark that is never closed is only a word."""
+    head, *rest = text.split(NOTE)
+    return head + "".join(each.partition(NOTE_END)[2] if NOTE_END in each else NOTE + each for each in rest)
 
 
 def _outcomes(messages: tuple[Message, ...]) -> Iterator[Outcome]:

@@ -43,12 +43,14 @@ class Use(Value):
 
 Step = Write | Run | Read | Use
 
+# A task is said in a few sentences. More is somebody's file, and patterns take long over what they do not fit.
+READ_CHARACTERS = 4_000
 QUOTED = r"""`[^`]+`|"[^"]+"|'[^']+'"""
 # Up to the end of the clause: a comma, a semicolon, a full stop that ends a sentence, a line end, "and", "then".
 BARE = r"\S(?:.*?\S)??(?=\s*(?:[,;](?:\s|$)|\.(?:\s|$)|\n|$)|\s+(?:and|then)\b|\s+\[)"
-# A bare path has a dot or a slash inside.
-PATH = rf"{QUOTED}|[^\s,;`\"']*[./][^\s,;`\"']*[\w/]|[./~][\w./-]*[\w/]"
-SAME_SENTENCE = r"(?:(?!\.\s|\n).)*?"
+# A bare path has a dot or a slash inside. Atomic groups and short gaps keep a text that fits nothing from taking long.
+PATH = rf"{QUOTED}|(?>(?=[^\s,;`\"']*[./][^\s,;`\"'.])[^\s,;`\"']*[\w/])"
+SAME_SENTENCE = r"(?:(?!\.\s|\n).){0,100}?"
 FILLERS = r"(?:\s+(?:exactly|just|only|of|the\s+(?:word|text|line|content|contents)))*"
 
 PATTERNS: Mapping[str, Callable[[Mapping[str, str]], Step]] = {
@@ -64,7 +66,7 @@ PATTERNS: Mapping[str, Callable[[Mapping[str, str]], Step]] = {
 }
 CALLING = re.compile(r"\b(?:call|use|invoke)\b(?P<rest>(?:(?!\.\s|\n|\bthen\b).)*)", re.IGNORECASE)
 NO_MEANS = r"(?!\s+(?:tool\s+)?to\b)"  # "use bash to run x" is one step: run x
-VALUE = re.compile(rf"(?P<name>[\w.-]+)\s*=\s*(?P<value>{QUOTED}|[^\s,;]*[^\s,;.!?])")
+VALUE = re.compile(rf"(?<![\w.-])(?P<name>(?>[\w.-]+))\s*=\s*(?P<value>{QUOTED}|[^\s,;]*[^\s,;.!?])")
 TOGETHER = re.compile(r"\bin parallel\b|\bat the same time\b|\bat once\b", re.IGNORECASE)
 
 ANSWER = re.compile(r"\b(?:answer|reply|respond)\b[^.:\n]*:\s*(?P<pieces>[^.\n\[]+)", re.IGNORECASE)
@@ -75,6 +77,7 @@ SIGNS = {"hyphen": "-", "dash": "-", "space": " ", "comma": ",", "colon": ":", "
 
 def turns(text: str, tools: Iterable[str]) -> tuple[tuple[Step, ...], ...]:
     """The steps that `text` asks for, by the turn in which they are to be done. `tools`: the names on offer."""
+    text = text[:READ_CHARACTERS]
     found = [*_calls(text, tuple(tools)), *_steps(text)]
     found.sort(key=lambda each: each[0])
     if TOGETHER.search(text):
@@ -85,12 +88,12 @@ def turns(text: str, tools: Iterable[str]) -> tuple[tuple[Step, ...], ...]:
 
 def values(text: str) -> dict[str, str]:
     """Every name=value that `text` tells."""
-    return {match["name"]: unquoted(match["value"]) for match in VALUE.finditer(text)}
+    return {match["name"]: unquoted(match["value"]) for match in VALUE.finditer(text[:READ_CHARACTERS])}
 
 
 def wording(text: str) -> str | None:
     """The exact words that `text` wants as the answer, if it spells them out after a colon."""
-    match = ANSWER.search(text)
+    match = ANSWER.search(text[:READ_CHARACTERS])
     if match is None:
         return None
     earlier = THE_WORD.findall(text[: match.start()])

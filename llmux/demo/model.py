@@ -80,6 +80,8 @@ def _json(schema: Json | None, said: str) -> str:
 
 
 def _told(outcome: Outcome) -> str:
+    if not outcome.text:
+        return f"{outcome.tool} said nothing."
     verb = "failed" if outcome.is_error else "said"
     quote = outcome.text if len(outcome.text) <= QUOTE_CHARACTERS else outcome.text[:QUOTE_CHARACTERS] + " ..."
     return f"{outcome.tool} {verb}: {quote}"

@@ -69,3 +69,8 @@ def test_an_answer_may_be_spelled_out(text: str, words: str | None) -> None:
 def test_values_are_told_as_name_equals_value() -> None:
     told = "With city=Paris, days=3 and title='a b', note=`x=y`."
     assert values(told) == {"city": "Paris", "days": "3", "title": "a b", "note": "x=y"}
+
+
+def test_only_the_beginning_of_a_long_text_is_read() -> None:
+    assert turns("x " * 2_000 + "Run `ls`.", TOOLS) == ()
+    assert wording("x " * 2_000 + "Answer: the word A.") is None

@@ -62,6 +62,7 @@ ECHOES: dict[str, tuple[tuple[Message | str, ...], str]] = {
     "the last thing": (("One.", Message(Role.ASSISTANT, (Text(text="One."),)), "Two."), "Two."),
     "every text of it": ((user("One.", "Two."),), "One.\nTwo."),
     "no notes of an agent's": ((user("<system-reminder>\nBe nice.\n</system-reminder>", "Hi."),), "Hi."),
+    "a mark that is no note": (("What is <system-reminder>?",), "What is <system-reminder>?"),
     "nothing": ((Message(Role.SYSTEM, (Text(text="Be nice."),)),), "Nothing was said."),
     "an image": ((user("Look:", Image(source=Link("https://example.com/a.png"))),), "Look:\n\nI see 1 image."),
     "images and a document": (
@@ -195,6 +196,7 @@ def test_a_task_is_done_one_step_a_turn_and_ends_with_what_the_tools_gave() -> N
 
 def test_a_failed_tool_and_a_long_result_are_told() -> None:
     assert text(play("Run `false`.", [("exit 1", True)], BASH)[-1]) == "Bash failed: exit 1"
+    assert text(play("Run `true`.", [("", False)], BASH)[-1]) == "Bash said nothing."
     assert text(play("Run `yes`.", [("y" * 500, False)], BASH)[-1]) == f"Bash said: {'y' * 400} ..."
 
 

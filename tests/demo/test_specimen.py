@@ -78,6 +78,13 @@ def test_a_schema_without_an_end_is_ended() -> None:
     assert 3 < depth < 20
 
 
+def test_an_object_that_needs_itself_is_ended() -> None:
+    value, depth = specimen({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}), 0
+    while value:
+        value, depth = value["a"], depth + 1
+    assert 3 < depth < 20
+
+
 @pytest.mark.parametrize("schema", [{"type": 5}, {"properties": []}, {"required": "x"}, {"minimum": "low"}])
 def test_what_is_no_schema_is_the_clients_error(schema: Any) -> None:
     with pytest.raises(BadRequest):
