@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import orjson
 
 from llmux.dialects.base import AnswerForm
+from llmux.dialects.document import line
 from llmux.dialects.openai_chat.answer import encode_citation, encode_finish, encode_tier, encode_usage
 from llmux.dialects.openai_chat.content import SEPARATOR
 from llmux.dialects.openai_chat.errors import error_document
@@ -28,17 +29,6 @@ from llmux.ir.events import (
 )
 
 DONE = b"data: [DONE]\n\n"
-# Python's splitlines, and clients built on it, end a line at these; official SDKs do not.
-LINE_ENDS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
-
-
-def on_one_line(document: Any) -> bytes:
-    """`document` as JSON that every reader of lines takes for one line."""
-    encoded = orjson.dumps(document)
-    if not encoded.isascii():
-        for raw, escaped in LINE_ENDS:
-            encoded = encoded.replace(raw, escaped)
-    return encoded
 
 
 def numbered(entries: Iterable[Mapping[str, Any]], first: int) -> list[Mapping[str, Any]]:
@@ -57,7 +47,7 @@ class Encoder:
     def __init__(self, form: AnswerForm) -> None:
         self._form = form
         about = {"id": f"chatcmpl-{form.id}", "object": "chat.completion.chunk", "created": form.created}
-        self._opening = b"data: " + on_one_line({**about, "model": form.model})[:-1]
+        self._opening = b"data: " + line({**about, "model": form.model})[:-1]
         self._head = self._opening + b',"choices":[{"index":0,"delta":{'
         usage = b',"usage":null' if form.include_usage else b""
         self._tail = b'},"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
@@ -87,7 +77,7 @@ class Encoder:
                 out.append(self._pending)
                 self._pending = b""
             self._length += len(delta)
-            out += (self._before, orjson.dumps(delta) if delta.isascii() else on_one_line(delta), self._after)
+            out += (self._before, orjson.dumps(delta) if delta.isascii() else line(delta), self._after)
         return b"".join(out)
 
     def keepalive(self) -> bytes:
@@ -110,7 +100,7 @@ class Encoder:
     def _start_text(self, _: Part) -> bytes:
         self._deltas(b'"content":')
         if self._apart and self._told:
-            self._pending = self._chunk(b'"content":' + on_one_line(SEPARATOR))
+            self._pending = self._chunk(b'"content":' + line(SEPARATOR))
             self._told += len(SEPARATOR)
         self._apart = False
         return b""
@@ -118,7 +108,7 @@ class Encoder:
     def _start_reasoning(self, part: Any) -> bytes:
         self._deltas(b'"reasoning_content":')
         if self._reasoned:
-            self._pending = self._chunk(b'"reasoning_content":' + on_one_line(SEPARATOR))
+            self._pending = self._chunk(b'"reasoning_content":' + line(SEPARATOR))
         self._apart = True
         return b"".join(self._prove(state) for state in part.states)
 
@@ -139,7 +129,7 @@ class Encoder:
         call[field.decode()] = {"name": part.name, inner.decode(): ""}
         if part.states:
             call["extra_content"] = encode_thought(part.states[-1], sealed=True)
-        return self._chunk(b'"tool_calls":[' + on_one_line(call) + b"]")
+        return self._chunk(b'"tool_calls":[' + line(call) + b"]")
 
     def _start_function(self, part: ToolCall) -> bytes:
         """The old API knows one call only."""
@@ -147,7 +137,7 @@ class Encoder:
             self._pending = None
             return b""
         self._deltas(b'"function_call":{"arguments":', b"}")
-        return self._chunk(b'"function_call":' + on_one_line({"name": part.name, "arguments": ""}))
+        return self._chunk(b'"function_call":' + line({"name": part.name, "arguments": ""}))
 
     def _start_other(self, part: Part) -> bytes:
         """What only another dialect understands has at most a text."""
@@ -171,7 +161,7 @@ class Encoder:
         self._citations.clear()
         told = numbered((annotation for annotation in annotations if annotation), self._sources)
         self._sources += len(told)
-        return self._chunk(b'"annotations":' + on_one_line(told)) if told else b""
+        return self._chunk(b'"annotations":' + line(told)) if told else b""
 
     # --- what is said beside the parts -------------------------------------------------------------------------------
 
@@ -181,10 +171,10 @@ class Encoder:
     def _prove(self, state: ReasoningState) -> bytes:
         if isinstance(self._part, ToolCall):
             call = {"index": self._calls - 1, "extra_content": encode_thought(state, sealed=True)}
-            return b"" if self._form.legacy_functions else self._chunk(b'"tool_calls":[' + on_one_line(call) + b"]")
+            return b"" if self._form.legacy_functions else self._chunk(b'"tool_calls":[' + line(call) + b"]")
         details = numbered(encode_details([state]), self._states)
         self._states += len(details)
-        return self._chunk(b'"reasoning_details":' + on_one_line(details))
+        return self._chunk(b'"reasoning_details":' + line(details))
 
     def _cite(self, event: PartCitation) -> bytes:
         """Told at the end of the text: an annotation names the place that it covers."""
@@ -192,15 +182,15 @@ class Encoder:
         return b""
 
     def _end(self, event: MessageEnd) -> bytes:
-        word = on_one_line(encode_finish(event.finish_reason, self._form))
+        word = line(encode_finish(event.finish_reason, self._form))
         finish = self._chunk(b"").replace(b'"finish_reason":null', b'"finish_reason":' + word)
         if self._form.include_usage:
             last = {"choices": [], "usage": encode_usage(event.usage), **encode_tier(event.usage)}
-            finish += self._opening + b"," + on_one_line(last)[1:] + b"\n\n"
+            finish += self._opening + b"," + line(last)[1:] + b"\n\n"
         return finish + DONE
 
     def _fail(self, event: StreamError) -> bytes:
-        return b"data: " + on_one_line(error_document(event.error)) + b"\n\n" + DONE
+        return b"data: " + line(error_document(event.error)) + b"\n\n" + DONE
 
     _STARTS: ClassVar[Mapping[type[Part], Callable[["Encoder", Any], bytes]]] = {
         Text: _start_text,

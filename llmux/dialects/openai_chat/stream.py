@@ -18,7 +18,7 @@ from llmux.dialects.openai_chat.errors import decode_error
 from llmux.dialects.openai_chat.reader import Reader
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
-from llmux.wire.sse import DONE, Frame, SseFramer
+from llmux.wire.sse import DONE, Frame, SseFramer, parse
 
 OK = 200
 EMPTY = "The backend's answer is empty."
@@ -93,7 +93,7 @@ class Decoder:
         if self._plain is not None:
             self._plain.append(data)
         try:
-            self._frames(self._framer.feed(data), out)
+            self._blocks(self._framer.blocks(data), out)
         except GatewayError as error:
             return self._fail(error, out)
         return self._end(out) if self._done else out
@@ -103,7 +103,8 @@ class Decoder:
         if self._over:
             return out
         try:
-            self._frames(self._framer.close() or self._unframed(), out)
+            for event, data in self._framer.close() or self._unframed():
+                self._unusual(event, data, out)
         except BackendGarbled:
             pass  # half a frame: what came before it decides
         except GatewayError as error:
@@ -112,12 +113,13 @@ class Decoder:
             return self._end(out)
         return self._fail(BackendCut(CUT) if self._reader.begun else BackendGarbled(EMPTY), out)
 
-    def _frames(self, frames: list[Frame], out: list[Event]) -> None:
+    def _blocks(self, blocks: list[bytes], out: list[Event]) -> None:
+        """Read whole frames. A usual one is a single line: what has more lines is no JSON behind the first word."""
         reader = self._reader
-        for number, (event, data) in enumerate(frames):
-            if reader.begun:
+        for number, block in enumerate(blocks):
+            if reader.begun and block[:6] == b"data: ":
                 try:
-                    chunk = decode_chunk(data)
+                    chunk = decode_chunk(block[6:])
                 except UNUSUAL:
                     pass
                 else:
@@ -127,9 +129,9 @@ class Decoder:
                     elif delta.content:
                         reader.text(delta.content, out)
                     continue
-            self._plain = None
-            if self._unusual(event, data, out):
-                self._late(frames[number + 1 :])
+            event, data = parse(block)
+            if data and self._unusual(event, data, out):
+                self._late(blocks[number + 1 :])
                 return
 
     def _rest(self, delta: Delta, out: list[Event]) -> None:
@@ -149,17 +151,18 @@ class Decoder:
 
     def _unusual(self, event: bytes, data: bytes, out: list[Event]) -> bool:
         """Read a frame as a document; True when it is the last one."""
+        self._plain = None
         if data.strip() == DONE:
             self._done = True
         elif document := decode_document(event, data):
             self._reader.chunk(document, out)
         return self._done
 
-    def _late(self, frames: list[Frame]) -> None:
+    def _late(self, blocks: list[bytes]) -> None:
         """Behind the end some servers tell the usage; nothing else counts there."""
-        for event, data in frames:
+        for block in blocks:
             with suppress(GatewayError):
-                self._reader.count(decode_document(event, data))
+                self._reader.count(decode_document(*parse(block)))
 
     def _unframed(self) -> list[Frame]:
         """An answer that is no stream: a whole one in JSON, or an error page."""

@@ -42,6 +42,8 @@ class VerbatimDecoder:
     def feed(self, data: bytes) -> list[Event]:
         if self._over or not data:
             return []
+        if self._content and not self._pending and data.endswith(b"\n\n"):  # whole frames, as nearly every read brings
+            return self._frames(data)
         end = last_frame_end(self._edge + data) - len(self._edge)
         if end <= 0:
             return self._hold(data)
