@@ -162,6 +162,12 @@ def test_a_stream_that_nobody_asked_for() -> None:
     assert OPENAI_CHAT.decode_response(frames, {}) == Response("r", "m", (Text(text="ab"),), FinishReason.END)
 
 
+def test_a_message_beside_an_empty_delta() -> None:
+    """Perplexity's whole answers have both."""
+    choice = {"delta": {"role": "assistant", "content": ""}, "message": {"content": "8"}, "finish_reason": "stop"}
+    assert decode(choices=[choice]).parts == (Text(text="8"),)
+
+
 BROKEN: dict[str, tuple[bytes, type[GatewayError]]] = {
     "no JSON": (b"<html>", BackendGarbled),
     "not UTF-8": (b'{"id":"\xff"}', BackendGarbled),

@@ -98,11 +98,11 @@ class Reader:
         out.append(MessageStart(answer, model))
 
     def _choice(self, choice: Wire, out: list[Event]) -> None:
-        delta = choice.get("delta")
-        if not delta and not self.spoke:
-            delta = choice.get("message")  # some send the whole message, also as the last chunk of a stream
-        if isinstance(delta, dict):
+        if isinstance(delta := choice.get("delta"), dict):
             self._delta(delta, out)
+        # A whole answer, which may have an empty delta too; some send the message also as a stream's last chunk.
+        if isinstance(message := choice.get("message"), dict) and not self.spoke:
+            self._delta(message, out)
         word = choice.get("finish_reason")
         if failure := failed_finish(word):
             raise failure
