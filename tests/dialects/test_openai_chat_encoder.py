@@ -158,6 +158,12 @@ def test_a_refusal() -> None:
     assert said[-1]["choices"][0]["finish_reason"] == "stop"
 
 
+def test_a_refusal_without_words_is_told_in_ours() -> None:
+    said = chunks(answer(Text(text="well"), reason=FinishReason.REFUSAL))[-2:]
+    assert [chunk["choices"][0]["delta"] for chunk in said] == [{"refusal": "The model refused to answer."}, {}]
+    assert said[-1]["choices"][0]["finish_reason"] == "stop"
+
+
 def test_texts_that_stood_apart_are_set_apart() -> None:
     call = ToolCall(id="c", name="f", arguments="{}")
     said = deltas(Text(text="a"), Text(text="b"), call, Text(text=""), Text(text="c"))

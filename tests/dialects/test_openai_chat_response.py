@@ -109,6 +109,11 @@ def test_another_dialects_parts_are_at_most_a_text() -> None:
     assert said["content"] == "digest"
 
 
+def test_a_refusal_without_words_is_told_in_ours() -> None:
+    silent = encode(reason=FinishReason.REFUSAL)["choices"][0]
+    assert (silent["message"]["refusal"], silent["finish_reason"]) == ("The model refused to answer.", "stop")
+
+
 USAGES: list[tuple[Wire, Usage]] = [
     ({"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}, Usage(input_tokens=5, output_tokens=2)),
     (

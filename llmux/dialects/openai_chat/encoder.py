@@ -14,6 +14,7 @@ from llmux.dialects.openai_chat.answer import encode_citation, encode_finish, en
 from llmux.dialects.openai_chat.content import SEPARATOR
 from llmux.dialects.openai_chat.errors import error_document
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
+from llmux.dialects.openai_chat.schema import REFUSED
 from llmux.ir.content import Citation, Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
 from llmux.ir.events import (
     Event,
@@ -27,6 +28,7 @@ from llmux.ir.events import (
     StreamError,
     Verbatim,
 )
+from llmux.ir.response import FinishReason
 
 DONE = b"data: [DONE]\n\n"
 
@@ -41,7 +43,7 @@ class Encoder:
 
     __slots__ = (
         "_after", "_apart", "_before", "_calls", "_citations", "_form", "_head", "_length", "_opening",
-        "_part", "_pending", "_reasoned", "_sources", "_states", "_tail", "_told",
+        "_part", "_pending", "_reasoned", "_refused", "_sources", "_states", "_tail", "_told",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm) -> None:
@@ -58,6 +60,7 @@ class Encoder:
         self._told = 0  # characters of the content before it
         self._apart = False  # something stood between the last text and now
         self._reasoned = False
+        self._refused = False
         self._calls = 0
         self._states = 0
         self._sources = 0
@@ -114,7 +117,7 @@ class Encoder:
 
     def _start_refusal(self, _: Part) -> bytes:
         self._deltas(b'"refusal":')
-        self._apart = True
+        self._apart = self._refused = True
         return b""
 
     def _start_call(self, part: Any) -> bytes:
@@ -187,7 +190,9 @@ class Encoder:
         if self._form.include_usage:
             last = {"choices": [], "usage": encode_usage(event.usage), **encode_tier(event.usage)}
             finish += self._opening + b"," + line(last)[1:] + b"\n\n"
-        return finish + DONE
+        # The finish reason alone does not say that the model refused.
+        silent = event.finish_reason is FinishReason.REFUSAL and not self._refused
+        return (self._chunk(b'"refusal":' + line(REFUSED)) if silent else b"") + finish + DONE
 
     def _fail(self, event: StreamError) -> bytes:
         return b"data: " + line(error_document(event.error)) + b"\n\n" + DONE

@@ -21,12 +21,12 @@ from llmux.dialects.openai_chat.answer import (
 from llmux.dialects.openai_chat.content import SEPARATOR, joined
 from llmux.dialects.openai_chat.reader import Reader
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, objects
-from llmux.dialects.openai_chat.schema import NAME
+from llmux.dialects.openai_chat.schema import NAME, REFUSED
 from llmux.errors import BackendGarbled
 from llmux.ir.content import Opaque, Part, Reasoning, Refusal, Text, ToolCall, keep, restore
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import fold
-from llmux.ir.response import Response
+from llmux.ir.response import FinishReason, Response
 from llmux.wire.sse import DONE, SseFramer
 
 Wire = dict[str, Any]
@@ -69,7 +69,7 @@ def encode_response(response: Response, form: AnswerForm) -> bytes:
     """The body that a client of this dialect gets: its own name of the model, our id of the answer."""
     choice = {
         "index": 0,
-        "message": _message(response.parts, form),
+        "message": _message(response, form),
         "logprobs": None,
         "finish_reason": encode_finish(response.finish_reason, form),
     }
@@ -85,10 +85,13 @@ def encode_response(response: Response, form: AnswerForm) -> bytes:
     return orjson.dumps({**body, **restore(NAME, response.details)})
 
 
-def _message(parts: tuple[Part, ...], form: AnswerForm) -> Wire:
+def _message(response: Response, form: AnswerForm) -> Wire:
+    parts = response.parts
     spoken = tuple(Text(text=part.text) if isinstance(part, Opaque) and part.text else part for part in parts)
     text = joined(spoken)
     refusal = "".join(part.text for part in parts if isinstance(part, Refusal))
+    if response.finish_reason is FinishReason.REFUSAL:
+        refusal = refusal or REFUSED  # the finish reason alone does not say so
     message: Wire = {"role": "assistant", "content": text or None, "refusal": refusal or None}
     message |= _reasoning(parts)
     if annotations := _annotations(spoken):

@@ -65,6 +65,8 @@ WORDS: Mapping[FinishReason, str] = {
     FinishReason.REFUSAL: "stop",  # said by message.refusal
     FinishReason.PAUSE: "stop",
 }
+# What message.refusal says for a model that refused without a word.
+REFUSED = "The model refused to answer."
 
 # The tier that served an answer: any server's word -> OpenAI's. Strict clients take no other.
 TIERS: Mapping[str, str] = {
