@@ -16,7 +16,7 @@ from llmux.dialects.claude.content import decode_part
 from llmux.dialects.claude.schema import DIALECT, FINISH_REASONS, MAKER, STOP_REASONS, TIER_WORDS, TIERS
 from llmux.dialects.envelope import seal
 from llmux.dialects.freetext import FreeText, unwrap
-from llmux.dialects.shape import Fields
+from llmux.dialects.shape import LARGEST, Fields
 from llmux.errors import BackendGarbled, BadRequest
 from llmux.ir.content import Extra, Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall, restore
 from llmux.ir.response import FinishReason, Response
@@ -53,7 +53,7 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage:
 
 def _count(wire: Mapping[str, Any], name: str) -> int:
     value = wire.get(name)
-    return int(value) if isinstance(value, int | float) and 0 < value < float("inf") else 0
+    return int(value) if isinstance(value, int | float) and 0 < value < LARGEST else 0
 
 
 def _details(wire: Mapping[str, Any], name: str) -> Wire:

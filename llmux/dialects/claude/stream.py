@@ -23,6 +23,7 @@ from llmux.wire.sse import DONE, SseFramer, parse
 Wire = dict[str, Any]
 
 DELTA = b"event: content_block_delta\ndata: "
+UNUSUAL = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what the typed path leaves to the other
 _delta = msgspec.json.Decoder(BlockDelta).decode
 
 
@@ -87,7 +88,7 @@ class Decoder:
         """The typed path: whether `frame` says more of the open block, and nothing else."""
         try:
             found = _delta(frame[len(DELTA) :])
-        except msgspec.MsgspecError:
+        except UNUSUAL:
             return False
         block, delta = self._assembler.block, found.delta
         if found.index != block.index or type(delta) is not block.expects:

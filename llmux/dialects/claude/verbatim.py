@@ -23,7 +23,7 @@ from llmux.wire.sse import DONE, MAX_FRAME_BYTES, Frame, SseFramer
 Wire = dict[str, Any]
 
 MATTERS = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop"})
-SILENT = frozenset({"text", "thinking"})  # blocks whose start says nothing yet
+SILENT = ("text", "thinking")  # blocks whose start says nothing yet
 FRAME_END = re.compile(rb"\n\r?\n|\r\r")
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
