@@ -63,5 +63,8 @@ def _too_long(message: str) -> str:
     if TOO_LONG in message.lower():
         return message
     sizes = sorted(int(size.replace(",", "")) for size in SIZES.findall(message)[:2])
-    known = f": {sizes[1]} tokens > {sizes[0]} maximum" if len(sizes) == len(("limit", "needed")) else ""
-    return f"{TOO_LONG}{known} ({message})"
+    match sizes:
+        case [most, needed]:
+            return f"{TOO_LONG}: {needed} tokens > {most} maximum ({message})"
+        case _:
+            return f"{TOO_LONG} ({message})"
