@@ -63,10 +63,8 @@ class Serving:
         config, ground = self._loaded.config, self._ground
         desk = Desk(lambda: self.house.services, ground.clock, ground.tell, ground.next_id)
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        application = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
-        runner = web.AppRunner(
-            application, handler_cancellation=True, access_log=None, shutdown_timeout=config.drain_timeout
-        )
+        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
+        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout)
         await runner.setup()
         try:
             self._tls = tls_context(config) if config.https_enabled else None

@@ -74,7 +74,7 @@ def test_a_line_for_a_machine(fact: Fact) -> None:
     (line,) = lines(fact, as_json=True)
     told = orjson.loads(line)
     assert told["event"] == type(fact).__name__
-    assert told["level"] in {"INFO", "WARNING", "ERROR"}
+    assert told["severity"] in {"INFO", "WARNING", "ERROR"}
 
 
 def test_levels() -> None:

@@ -34,7 +34,8 @@ class Keeper:
 
     def limited(self, backend: Backend) -> bool:
         """Whether there is any limit at all."""
-        return backend.limits != NO_LIMITS or self._provider(backend) != NO_LIMITS
+        own, provider = backend.limits, self._provider(backend)
+        return (own is not NO_LIMITS and own != NO_LIMITS) or (provider is not NO_LIMITS and provider != NO_LIMITS)
 
     def paced(self, backend: Backend) -> bool:
         """Whether a request would have to wait for its turn now."""
@@ -54,7 +55,10 @@ class Keeper:
         Raises:
             OurLimit: the backend is full, or the turn is more than `patience` seconds away.
         """
-        gates = tuple(self._gates_of(backend))
+        gates = self._gates_of(backend)
+        if not self.limited(backend):
+            _count(gates, 1)
+            return
         if any(gate.full for gate in gates):
             raise OurLimit(f"{backend.name} takes no more requests at once", retry_after=FULL_RETRY)
         _count(gates, 1)
@@ -68,15 +72,18 @@ class Keeper:
         """Count a request out."""
         _count(self._gates_of(backend), -1)
 
-    def _gates_of(self, backend: Backend) -> Iterator["_Gate"]:
-        yield self._gate("provider", backend.provider, self._provider(backend))
-        yield self._gate("backend", backend.name, backend.limits)
+    def _gates_of(self, backend: Backend) -> tuple["_Gate", "_Gate"]:
+        return (
+            self._gate("provider", backend.provider, self._provider(backend)),
+            self._gate("backend", backend.name, backend.limits),
+        )
 
     def _gate(self, kind: str, name: str, limits: Limits) -> "_Gate":
         gate = self._gates.get((kind, name))
         if gate is None:
             gate = self._gates[kind, name] = _Gate()
-        gate.adopt(limits)
+        if gate.limits is not limits:
+            gate.adopt(limits)
         return gate
 
     def _provider(self, backend: Backend) -> Limits:
@@ -89,17 +96,17 @@ class _Gate:
     def __init__(self) -> None:
         self.in_flight = 0
         self.waiting = 0
-        self._limits = NO_LIMITS
+        self.limits = NO_LIMITS
         self._paces: Mapping[tuple[float, float], AsyncLimiter] = {}
 
     def adopt(self, limits: Limits) -> None:
-        if limits != self._limits:
-            self._limits = limits
+        if limits != self.limits:
             self._paces = {pace: self._paces.get(pace) or AsyncLimiter(*pace) for pace in _paces(limits)}
+        self.limits = limits
 
     @property
     def full(self) -> bool:
-        return self._limits.concurrent is not None and self.in_flight >= self._limits.concurrent
+        return self.limits.concurrent is not None and self.in_flight >= self.limits.concurrent
 
     @property
     def limiters(self) -> Sequence[AsyncLimiter]:
@@ -118,7 +125,7 @@ def _paces(limits: Limits) -> Iterator[tuple[float, float]]:
             yield (rate, period) if rate >= 1 else (1.0, period / rate)
 
 
-def _count(gates: Iterator[_Gate] | Sequence[_Gate], change: int) -> None:
+def _count(gates: Sequence[_Gate], change: int) -> None:
     for gate in gates:
         gate.in_flight += change
 

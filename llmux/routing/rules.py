@@ -147,4 +147,5 @@ def _seconds(seconds: float) -> str:
 
 
 ABLE: tuple[Rule, ...] = (disabled, other_name, incapable)
-EVERY: tuple[Rule, ...] = (*ABLE, too_small, not_permitted, resting, spent, full)
+LASTING: tuple[Rule, ...] = (*ABLE, too_small, not_permitted)
+EVERY: tuple[Rule, ...] = (*LASTING, resting, spent, full)

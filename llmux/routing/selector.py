@@ -11,7 +11,7 @@ from llmux.ir.capability import Capability
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend
 from llmux.routing.requirements import Needs
-from llmux.routing.rules import ABLE, EVERY, READY, Case, Condition, Refusal, Why, judge, too_small
+from llmux.routing.rules import ABLE, EVERY, LASTING, READY, Case, Condition, Refusal, Why, judge, too_small
 
 __all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_count", "refuse"]
 
@@ -74,15 +74,23 @@ def choose(
 
 def needs_count(needs: Needs, pool: Sequence[Backend]) -> bool:
     """Whether a better figure than `needs.bytes` could decide anything: a backend is too small by bytes alone."""
+    if all(backend.profile.context is None for backend in pool):
+        return False
     case = Case(_without_thinking(needs), needs.bytes)
     return any(judge(ABLE, backend, case) is None and too_small(backend, case) is not None for backend in pool)
 
 
 def _choose(pool: Sequence[Backend], case: Case) -> Choice:
-    verdicts = {backend.name: judge(EVERY, backend, case) for backend in pool}
+    # Nothing that passes speaks against a backend that is ready.
+    conditions = case.conditions
+    verdicts = {
+        backend.name: judge(LASTING if conditions.get(backend.name, READY) is READY else EVERY, backend, case)
+        for backend in pool
+    }
     refused = {name: refusal for name, refusal in verdicts.items() if refusal is not None}
     fit = [name for name in verdicts if name not in refused]
-    fit.sort(key=lambda name: case.conditions.get(name, READY).paced)  # stable: else in order
+    if len(fit) > 1:
+        fit.sort(key=lambda name: conditions.get(name, READY).paced)  # stable: else in order
     return Choice(tuple(fit), refused, tokens=case.tokens)
 
 

@@ -3,6 +3,7 @@
 Tokens are held and looked up as SHA-256 hashes, so that nothing here compares a secret byte by byte.
 """
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping
@@ -83,6 +84,7 @@ class Door:
                 )
 
 
+@functools.lru_cache(256)  # a handful of names, and an address takes 10 us to parse
 def is_loopback(host: str) -> bool:
     """Does `host`, with or without a port, name this machine?"""
     if host.startswith("["):

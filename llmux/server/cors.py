@@ -7,7 +7,7 @@ from llmux.config.schema import Cors
 METHODS = "GET, HEAD, POST, OPTIONS"
 
 
-def preflight(request: web.Request, cors: Cors) -> web.Response:
+def preflight(request: web.BaseRequest, cors: Cors) -> web.Response:
     """The answer to OPTIONS: what may be done here, and whether the asking page may do it."""
     response = web.Response(status=204, headers={"allow": METHODS})
     if allow_origin(request, response, cors):
@@ -22,7 +22,7 @@ def preflight(request: web.Request, cors: Cors) -> web.Response:
     return response
 
 
-def allow_origin(request: web.Request, response: web.StreamResponse, cors: Cors) -> bool:
+def allow_origin(request: web.BaseRequest, response: web.StreamResponse, cors: Cors) -> bool:
     """Tell the browser that the page it shows may read `response`, if the owner says so."""
     origin = request.headers.get("origin", "")
     if not origin or not ({"*", origin} & set(cors.origins)):

@@ -32,7 +32,7 @@ class Endpoint:
         self._dialect = dialect
         self._desk = desk
 
-    async def handle(self, inbound: web.Request) -> web.StreamResponse:
+    async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
@@ -47,7 +47,7 @@ class Endpoint:
         return await self._whole(batches, form, record)
 
     async def _stream(
-        self, inbound: web.Request, batches: AsyncGenerator[Batch, None], form: AnswerForm, services: Services
+        self, inbound: web.BaseRequest, batches: AsyncGenerator[Batch, None], form: AnswerForm, services: Services
     ) -> web.StreamResponse:
         record = inbound[RECORD]
 
@@ -74,7 +74,7 @@ class Endpoint:
             body = self._dialect.encode_response(fold(events), form)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
-    def _context(self, inbound: web.Request, services: Services, client: Client, record: Record) -> Context:
+    def _context(self, inbound: web.BaseRequest, services: Services, client: Client, record: Record) -> Context:
         return Context(
             record.request_id,
             client,
@@ -93,7 +93,7 @@ class Endpoint:
         )
 
 
-async def read_body(inbound: web.Request) -> bytes:
+async def read_body(inbound: web.BaseRequest) -> bytes:
     """The body, decompressed, within the server's limit.
 
     Raises:

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from llmux.dialects.base import Dialect, ErrorForm
-from llmux.errors import BadRequest, ClientGone, GatewayError, InternalError, MethodNotAllowed, NotFound, TooLarge
+from llmux.errors import BadRequest, ClientGone, GatewayError, InternalError, TooLarge
 from llmux.server.cors import allow_origin, preflight
 from llmux.server.endpoint import RECORD, header_safe
 from llmux.server.peer import Network, client_address
@@ -16,31 +16,25 @@ from llmux.server.record import Record
 from llmux.server.services import Desk
 from llmux.telemetry import Notice, RequestFinished
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# What aiohttp raises by itself, in our words.
-OURS: Mapping[int, Callable[[web.Request, web.HTTPException], GatewayError]] = {
-    404: lambda request, _: NotFound(f"llmux: there is nothing at {request.path}."),
-    405: lambda request, error: MethodNotAllowed(
-        f"llmux: {request.path} takes {error.headers.get('allow', 'another method')}, not {request.method}."
-    ),
-    413: lambda request, _: TooLarge(f"llmux: the body is larger than {request._client_max_size / 2**20:.0f} MB."),  # noqa: SLF001  # the limit has no public name
-}
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Find = Callable[[str, str], Handler]  # method and path -> who answers; raises GatewayError when nobody does
 
 
 class Middleware:
-    """Wraps every handler of the application."""
+    """Stands around every handler."""
 
-    def __init__(self, desk: Desk, by_path: Mapping[str, Dialect], trusted: tuple[Network, ...]) -> None:
+    def __init__(self, desk: Desk, find: Find, by_path: Mapping[str, Dialect], trusted: tuple[Network, ...]) -> None:
         self._desk = desk
+        self._find = find
         self._by_path = by_path
         self._trusted = trusted
 
-    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer, whatever happens, and tell that it did."""
         record = request[RECORD] = Record(self._desk.next_id())
         began = self._desk.clock.monotonic()
         try:
-            response = await self._answer(request, handler, record)
+            response = await self._answer(request, record)
         except (asyncio.CancelledError, ConnectionError):
             record.status, record.error = ClientGone.status, ClientGone.__name__
             raise
@@ -50,15 +44,18 @@ class Middleware:
         finally:
             self._tell(request, record, began)
 
-    async def _answer(self, request: web.Request, handler: Handler, record: Record) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, record: Record) -> web.StreamResponse:
         cors = self._desk.current().cors
         try:
-            response = preflight(request, cors) if request.method == "OPTIONS" else await handler(request)
+            if request.method == "OPTIONS":
+                response: web.StreamResponse = preflight(request, cors)
+            else:
+                response = await self._find(request.method, request.path)(request)
         except GatewayError as error:
             response = self._fail(request, error, record)
         except web.HTTPException as error:
-            response = self._fail(request, _ours(request, error), record)
-        except (asyncio.CancelledError, ConnectionError):
+            response = self._fail(request, _ours(error), record)
+        except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001  # the last resort: a bug of ours must not show a client its insides
             self._desk.tell(Notice("error", "".join(traceback.format_exception(error))))
@@ -67,7 +64,7 @@ class Middleware:
             allow_origin(request, response, cors)
         return response
 
-    def _fail(self, request: web.Request, error: GatewayError, record: Record) -> web.Response:
+    def _fail(self, request: web.BaseRequest, error: GatewayError, record: Record) -> web.Response:
         record.error = type(error).__name__
         record.backend = record.backend or error.backend
         record.attempts = record.attempts or error.attempts
@@ -84,7 +81,7 @@ class Middleware:
         retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
         return ErrorForm(error.status, orjson.dumps({"error": error.message, "request_id": request_id}), retry)
 
-    def _tell(self, request: web.Request, record: Record, began: float) -> None:
+    def _tell(self, request: web.BaseRequest, record: Record, began: float) -> None:
         self._desk.tell(
             RequestFinished(
                 request_id=record.request_id,
@@ -104,7 +101,7 @@ class Middleware:
             )
         )
 
-    def _remote(self, request: web.Request) -> str:
+    def _remote(self, request: web.BaseRequest) -> str:
         peer = request.remote or ""
         if not self._trusted:
             return peer
@@ -119,6 +116,8 @@ def dialect_of(path: str, by_path: Mapping[str, Dialect]) -> Dialect | None:
     return next((dialect for start, dialect in by_path.items() if path.startswith(f"{start}/")), None)
 
 
-def _ours(request: web.Request, error: web.HTTPException) -> GatewayError:
-    make = OURS.get(error.status)
-    return make(request, error) if make else BadRequest(f"llmux: {error.reason}.")
+def _ours(error: web.HTTPException) -> GatewayError:
+    """What aiohttp raises while it reads a body, in our words."""
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return TooLarge("llmux: the body is larger than max_body_mb.")
+    return BadRequest(f"llmux: {error.reason}.")

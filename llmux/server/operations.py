@@ -21,12 +21,12 @@ class Operations:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def root(self, request: web.Request) -> web.Response:
+    async def root(self, request: web.BaseRequest) -> web.Response:
         """A line for a person, and 200 for a client that knocks first."""
         del request
         return web.Response(text="llmux is running. Clients: /v1/messages, /v1/chat/completions. State: /health\n")
 
-    async def health(self, request: web.Request) -> web.Response:
+    async def health(self, request: web.BaseRequest) -> web.Response:
         """200 while the process can serve; `?deep=true` asks every backend, and is 503 when none can answer."""
         deep = request.query.get("deep", "").lower() in TRUE
         if deep:
@@ -34,15 +34,15 @@ class Operations:
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
-    async def models(self, request: web.Request) -> web.Response:
+    async def models(self, request: web.BaseRequest) -> web.Response:
         """The list, in a shape that both SDK families read."""
         return _json(encode_cards(self._cards(request), request.query))
 
-    async def model(self, request: web.Request) -> web.Response:
+    async def model(self, request: web.BaseRequest) -> web.Response:
         """One model."""
-        return _json(find_card(self._cards(request), request.match_info["id"]))
+        return _json(find_card(self._cards(request), request.path.partition("/models/")[2]))
 
-    async def explain(self, request: web.Request) -> web.Response:
+    async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
         client = self._admit(request)
         services = self._desk.current()
@@ -50,11 +50,11 @@ class Operations:
         dialect = _dialect(request, services.dialects)
         return _json(await services.explain(dialect.decode_request(body), _context(request, client)))
 
-    def _cards(self, request: web.Request) -> list[Card]:
+    def _cards(self, request: web.BaseRequest) -> list[Card]:
         client, services = self._admit(request), self._desk.current()
         return [card for card in services.cards if services.allowed(client, card.id)]
 
-    def _admit(self, request: web.Request) -> Client:
+    def _admit(self, request: web.BaseRequest) -> Client:
         client = self._desk.current().door.admit(request.headers, request.query)
         request[RECORD].client = client.name
         return client
@@ -68,7 +68,7 @@ class CountEndpoint:
         self._counting = counting
         self._desk = desk
 
-    async def handle(self, inbound: web.Request) -> web.Response:
+    async def handle(self, inbound: web.BaseRequest) -> web.Response:
         """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
@@ -83,7 +83,7 @@ class CountEndpoint:
         return web.Response(body=self._counting.encode_response(tokens), headers=told, content_type="application/json")
 
 
-def _dialect(request: web.Request, dialects: Mapping[str, Dialect]) -> Dialect:
+def _dialect(request: web.BaseRequest, dialects: Mapping[str, Dialect]) -> Dialect:
     """The one that `?dialect=` names; else Claude's for a client that sends its version header; else OpenAI's."""
     name = request.query.get("dialect") or ("claude" if "anthropic-version" in request.headers else "openai_chat")
     if name not in dialects:
@@ -91,7 +91,7 @@ def _dialect(request: web.Request, dialects: Mapping[str, Dialect]) -> Dialect:
     return dialects[name]
 
 
-def _context(request: web.Request, client: Client) -> Context:
+def _context(request: web.BaseRequest, client: Client) -> Context:
     return Context(request[RECORD].request_id, client)
 
 

@@ -103,7 +103,7 @@ async def running(  # one option for each thing that a test may want to be other
     ids = itertools.count(1)
     desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.AppRunner(build(desk, TABLE, max_body=max_body, trusted=networks), handler_cancellation=True)
+    runner = web.ServerRunner(build(desk, TABLE, max_body=max_body, trusted=networks))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -60,9 +60,9 @@ async def test_without_tokens_a_web_page_stays_outside(headers: dict[str, str]) 
 @pytest.mark.parametrize(
     ("host", "local"),
     {
-        "localhost": True, "localhost:8082": True, "127.0.0.1:1": True, "127.9.9.9": True, "[::1]:80": True, "::1": True,
-        "app.localhost": True, "example.com": False, "127.0.0.1.example.com": False, "10.0.0.1": False, "": False,
-        "localhost.example.com:80": False,
+        "localhost": True, "localhost:8082": True, "127.0.0.1:1": True, "127.9.9.9": True, "[::1]:80": True,
+        "::1": True, "app.localhost": True, "example.com": False, "127.0.0.1.example.com": False, "10.0.0.1": False,
+        "": False, "localhost.example.com:80": False,
     }.items(),
 )  # fmt: skip
 def test_is_loopback(host: str, local: bool) -> None:
@@ -122,6 +122,16 @@ async def test_unknown_paths_and_methods() -> None:
         assert answer.status == 404
         assert "nothing at /nowhere" in (await answer.json())["error"]
         assert (await house.session.head(house.url + "/api/hello")).status == 404
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/messages", "/v1/messages/", "/messages", "/chat/completions", "/v1/models/"])
+async def test_base_urls_are_written_in_every_way(path: str) -> None:
+    async with running() as house:
+        if "models" in path:
+            assert (await house.session.get(house.url + path)).status == 200
+        else:
+            body = BODIES[CHAT if "chat" in path else MESSAGES]
+            assert (await house.session.post(house.url + path, json=body)).status == 200
 
 
 async def test_a_bug_of_ours_shows_nothing_of_itself() -> None:

@@ -131,7 +131,7 @@ async def gateway(folder: Path) -> AsyncGenerator[tuple[str, list[Fact]], None]:
     async with open_ground(loaded, facts.append) as ground:
         house = furnish(loaded, ground)
         desk = Desk(lambda: house.services, ground.clock, facts.append, ground.next_id)
-        runner = web.AppRunner(build(desk, TABLE, max_body=2**20), handler_cancellation=True)
+        runner = web.ServerRunner(build(desk, TABLE, max_body=2**20))
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}", facts
