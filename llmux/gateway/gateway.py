@@ -155,9 +155,7 @@ class Gateway:
         else:
             self._parts.ledger.succeeded(won.backend, request.model)
 
-    def _failed(
-        self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float
-    ) -> None:
+    def _failed(self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float) -> None:
         if isinstance(error, OurLimit):
             return  # the backend was not even asked
         rest = self._parts.ledger.failed(backend, request.model, error)
