@@ -1,0 +1,162 @@
+"""One request of each dialect, and one answer, that use nearly every word there is: ground for mutations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmux.ir.content import Citation, Reasoning, ReasoningState, Refusal, Text, ToolCall
+from llmux.ir.response import FinishReason, Response
+from llmux.ir.usage import Usage
+from tests.strategies import PIXEL
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "days": {"type": ["integer", "null"]}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+CACHE = {"type": "ephemeral", "ttl": "1h"}
+
+CLAUDE: Mapping[str, Any] = {
+    "model": "m",
+    "max_tokens": 4096,
+    "system": [{"type": "text", "text": "Be brief.", "cache_control": CACHE}],
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is the weather?"},
+                {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
+                {"type": "image", "source": {"type": "url", "url": "https://x.test/1.png"}},
+                {
+                    "type": "document",
+                    "source": {"type": "text", "media_type": "text/plain", "data": "notes"},
+                    "title": "Notes",
+                    "context": "old",
+                    "citations": {"enabled": True},
+                },
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "I look.", "signature": "c2ln"},
+                {"type": "redacted_thinking", "data": "aGlkZGVu"},
+                {"type": "text", "text": "I look."},
+                {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Paris", "days": 2}},
+                {"type": "tool_use", "id": "toolu_2", "name": "weather", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"},
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "toolu_2",
+                    "is_error": True,
+                    "content": [{"type": "text", "text": "no city", "cache_control": CACHE}],
+                },
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+        {"role": "assistant", "content": "Rain."},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {"name": "weather", "description": "Tells the weather.", "input_schema": SCHEMA, "cache_control": CACHE},
+        {"type": "web_search_20250305", "name": "web_search", "max_uses": 2},
+    ],
+    "tool_choice": {"type": "auto", "disable_parallel_tool_use": True},
+    "thinking": {"type": "enabled", "budget_tokens": 2048},
+    "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": SCHEMA}},
+    "stop_sequences": ["END"],
+    "temperature": 1.0,
+    "top_k": 5,
+    "stream": True,
+    "service_tier": "auto",
+    "metadata": {"user_id": "u1"},
+    "context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]},
+}
+
+OPENAI_CHAT: Mapping[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "developer", "content": "Be brief.", "name": "boss"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is the weather?"},
+                {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}", "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": "https://x.test/1.png"}},
+                {"type": "file", "file": {"filename": "n.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "reasoning_content": "Hm.",
+            "reasoning_details": [{"type": "reasoning.encrypted", "data": "b3BhcXVl", "index": 0}],
+            "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city":"Paris"}'}},
+                {"id": "call_2", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "rain"},
+        {"role": "tool", "tool_call_id": "call_2", "content": [{"type": "text", "text": "done"}]},
+        {"role": "assistant", "content": None, "refusal": "No."},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "Tells the weather.", "parameters": SCHEMA, "strict": True},
+        },
+        {
+            "type": "custom",
+            "custom": {
+                "name": "patch",
+                "description": "Edits.",
+                "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: /.+/"}},
+            },
+        },
+    ],
+    "tool_choice": {"type": "function", "function": {"name": "weather"}},
+    "parallel_tool_calls": False,
+    "max_completion_tokens": 4096,
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "seed": 7,
+    "presence_penalty": 0.1,
+    "frequency_penalty": 0.1,
+    "logit_bias": {"50256": -100},
+    "logprobs": True,
+    "top_logprobs": 2,
+    "stop": ["END"],
+    "n": 1,
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "reasoning_effort": "high",
+    "verbosity": "low",
+    "response_format": {"type": "json_schema", "json_schema": {"name": "w", "schema": SCHEMA, "strict": True}},
+    "service_tier": "auto",
+    "user": "u1",
+    "safety_identifier": "s1",
+    "prompt_cache_key": "k1",
+    "metadata": {"team": "a"},
+}
+
+REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT}
+
+ANSWER = Response(
+    "1",
+    "m",
+    (
+        Reasoning(text="Hm.", states=(ReasoningState("anthropic", "signature", "c2ln"),)),
+        Text(text="Rain.", citations=(Citation("claude", {"type": "char_location"}, url="https://x.test"),)),
+        Refusal(text="No."),
+        ToolCall(id="call_1", name="weather", arguments='{"city":"Paris"}'),
+        ToolCall(id="call_2", name="weather", arguments="{}"),
+    ),
+    FinishReason.TOOL_CALL,
+    Usage(input_tokens=10, output_tokens=5, cache_read_tokens=3, reasoning_tokens=2),
+)

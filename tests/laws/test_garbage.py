@@ -1,0 +1,163 @@
+"""Laws of garbage: whatever bytes come, a decoder of answers says so in events and in order, and never raises; a
+request is refused with a path, and never with anything but a GatewayError.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmux.dialects.base import Dialect
+from llmux.dialects.registry import TABLE
+from llmux.errors import GatewayError
+from llmux.ir.grammar import check
+from llmux.ir.response import Response
+from tests import corpus
+from tests.laws.lanes import FORM, chance, cut_by, hear, stream_of, tell
+from tests.laws.mutations import damaged, mutants
+from tests.laws.specimens import ANSWER, REQUESTS
+from tests.laws.test_requests import ABLE
+from tests.strategies import ANSWERS
+
+each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
+
+
+def survives(dialect: Dialect, pieces: list[bytes]) -> None:
+    """Both lanes take the stream, and every client can be told what came of it."""
+    events = list(check(hear(dialect.decoder({}), pieces)))
+    hear(dialect.verbatim(), pieces)
+    for client in TABLE.values():
+        tell(client, events)
+
+
+def refuses_well(dialect: Dialect, body: bytes) -> None:
+    """A request is taken, and can be sent to every backend, or is refused with a GatewayError."""
+    try:
+        request = dialect.decode_request(body)
+        for backend in TABLE.values():
+            orjson.dumps(backend.encode_request(request, ABLE).body)
+    except GatewayError as error:
+        dialect.encode_error(error, "req_1")
+
+
+def answers_well(dialect: Dialect, body: bytes) -> None:
+    with suppress(GatewayError):
+        response = dialect.decode_response(body, {})
+        for client in TABLE.values():
+            client.encode_response(response, FORM)
+    with suppress(GatewayError):
+        dialect.verbatim_response(body)
+
+
+# --- any bytes -------------------------------------------------------------------------------------------------------
+
+
+@each_dialect
+@given(st.lists(st.binary(max_size=60), max_size=4))
+def test_any_bytes_as_a_stream(dialect: Dialect, pieces: list[bytes]) -> None:
+    survives(dialect, pieces)
+
+
+SNIPPETS = st.sampled_from(
+    [b"data: ", b"event: error\n", b"\n\n", b"{}", b"[]", b"null", b'{"choices":[', b'{"type":"', b"<html>"]
+)
+
+
+@each_dialect
+@given(st.lists(SNIPPETS | st.binary(max_size=6), max_size=12))
+def test_anything_like_a_stream(dialect: Dialect, pieces: list[bytes]) -> None:
+    survives(dialect, pieces)
+
+
+@each_dialect
+@given(st.binary(max_size=80), st.sampled_from([200, 400, 404, 429, 500, 529, 599]))
+def test_any_bytes_as_a_body(dialect: Dialect, body: bytes, status: int) -> None:
+    refuses_well(dialect, body)
+    answers_well(dialect, body)
+    assert isinstance(dialect.decode_error(status, {}, body), GatewayError)
+
+
+# --- sound answers, damaged ------------------------------------------------------------------------------------------
+
+
+@each_dialect
+@given(ANSWERS, st.text())
+def test_a_damaged_stream(dialect: Dialect, answer: Response, seed: str) -> None:
+    survives(dialect, cut_by(seed, damaged(stream_of(dialect, answer), chance(seed))))
+
+
+@each_dialect
+def test_a_frame_of_another_shape(dialect: Dialect) -> None:
+    frames = stream_of(dialect, ANSWER).split(b"\n\n")
+    for at, frame in enumerate(frames):
+        head, mark, data = frame.partition(b"data: ")
+        if not data.startswith(b"{"):
+            continue
+        for _, mutant in mutants(orjson.loads(data)):
+            odd = head + mark + orjson.dumps(mutant)
+            survives(dialect, [b"\n\n".join([*frames[:at], odd, *frames[at + 1 :]])])
+
+
+@each_dialect
+def test_an_answer_of_another_shape(dialect: Dialect) -> None:
+    for _, mutant in mutants(orjson.loads(dialect.encode_response(ANSWER, FORM))):
+        answers_well(dialect, orjson.dumps(mutant))
+
+
+@each_dialect
+def test_an_error_of_another_shape(dialect: Dialect) -> None:
+    body = orjson.loads(dialect.encode_error(GatewayError("no"), "req_1").body)
+    for _, mutant in mutants(body):
+        assert isinstance(dialect.decode_error(400, {}, orjson.dumps(mutant)), GatewayError)
+
+
+# --- sound requests, damaged -----------------------------------------------------------------------------------------
+
+
+@each_dialect
+def test_the_specimen_is_sound(dialect: Dialect) -> None:
+    request = dialect.decode_request(orjson.dumps(REQUESTS[dialect.name]))
+    for backend in TABLE.values():
+        assert backend.encode_request(request, ABLE).body
+
+
+@each_dialect
+def test_a_request_of_another_shape(dialect: Dialect) -> None:
+    for _, mutant in mutants(REQUESTS[dialect.name]):
+        refuses_well(dialect, orjson.dumps(mutant))
+
+
+@each_dialect
+@given(st.text())
+def test_a_damaged_request(dialect: Dialect, seed: str) -> None:
+    refuses_well(dialect, damaged(orjson.dumps(REQUESTS[dialect.name]), chance(seed)))
+
+
+# --- what was recorded, damaged --------------------------------------------------------------------------------------
+
+
+def recorded(kind: corpus.Kind) -> list[Any]:
+    return [
+        pytest.param(dialect, corpus.row(name, kind, row).answer, id=f"{name}-{row}")
+        for name, dialect in TABLE.items()
+        for row in corpus.names(name, kind)
+    ]
+
+
+@corpus.needed
+@pytest.mark.parametrize(("dialect", "stream"), recorded("stream"))
+def test_a_recorded_stream_damaged(dialect: Dialect, stream: bytes) -> None:
+    luck = chance(stream[:500].decode(errors="replace"))
+    for _ in range(6):
+        survives(dialect, [damaged(stream[:20_000], luck)])
+
+
+@corpus.needed
+@pytest.mark.parametrize(("dialect", "body"), recorded("exchange"))
+def test_a_recorded_answer_damaged(dialect: Dialect, body: bytes) -> None:
+    luck = chance(body[:500].decode(errors="replace"))
+    for _ in range(6):
+        answers_well(dialect, damaged(body, luck))

@@ -1,0 +1,149 @@
+"""Laws of every stream, over everything that was recorded and over answers made up here.
+
+Where the network cuts changes nothing; events come in order; an answer that breaks off anywhere never looks whole.
+"""
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmux.dialects.registry import TABLE
+from llmux.errors import BackendError
+from llmux.ir.events import MessageEnd, StreamError, Verbatim
+from llmux.ir.fold import fold
+from llmux.ir.grammar import check
+from llmux.ir.response import Response
+from tests import corpus
+from tests.laws.lanes import chance, cut_by, hear, hear_verbatim, stream_of, tell
+from tests.strategies import ANSWERS
+
+DIALECTS = tuple(TABLE)
+
+
+class Recorded(NamedTuple):
+    dialect: str
+    name: str
+
+    @property
+    def stream(self) -> bytes:
+        return corpus.row(self.dialect, "stream", self.name).answer
+
+
+RECORDED = tuple(Recorded(dialect, name) for dialect in DIALECTS for name in corpus.names(dialect, "stream"))
+over_recordings = pytest.mark.parametrize("recorded", RECORDED, ids="-".join)
+each_dialect = pytest.mark.parametrize("name", DIALECTS)
+
+
+def bytewise(stream: bytes) -> list[bytes]:
+    return [stream[at : at + 1] for at in range(len(stream))]
+
+
+# --- cut anywhere, same events ---------------------------------------------------------------------------------------
+
+
+@corpus.needed
+@over_recordings
+def test_where_the_network_cuts_does_not_matter(recorded: Recorded) -> None:
+    dialect, stream = TABLE[recorded.dialect], recorded.stream
+    whole, verbatim = hear(dialect.decoder({}), [stream]), hear_verbatim(dialect, [stream])
+    ways = [cut_by(f"{recorded.name}{way}", stream) for way in range(4)]
+    for pieces in [*ways, bytewise(stream)]:
+        assert hear(dialect.decoder({}), pieces) == whole
+        assert hear_verbatim(dialect, pieces) == verbatim
+
+
+@each_dialect
+@given(ANSWERS, st.text())
+def test_nor_for_any_answer(name: str, answer: Response, seed: str) -> None:
+    dialect = TABLE[name]
+    stream = stream_of(dialect, answer)
+    pieces = cut_by(seed, stream)
+    assert hear(dialect.decoder({}), pieces) == hear(dialect.decoder({}), [stream])
+    assert hear_verbatim(dialect, pieces) == hear_verbatim(dialect, [stream])
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+@corpus.needed
+@over_recordings
+def test_events_come_in_order(recorded: Recorded) -> None:
+    events = list(check(hear(TABLE[recorded.dialect].decoder({}), [recorded.stream])))
+    assert isinstance(events[-1], MessageEnd)
+
+
+@each_dialect
+@given(ANSWERS)
+def test_events_of_any_answer_come_in_order(name: str, answer: Response) -> None:
+    dialect = TABLE[name]
+    events = list(check(hear(dialect.decoder({}), [stream_of(dialect, answer)])))
+    assert isinstance(events[-1], MessageEnd)
+
+
+# --- both lanes say the same -----------------------------------------------------------------------------------------
+
+
+@corpus.needed
+@over_recordings
+def test_the_verbatim_lane_passes_everything_on_and_sees_the_same(recorded: Recorded) -> None:
+    dialect, stream = TABLE[recorded.dialect], recorded.stream
+    end = hear(dialect.decoder({}), [stream])[-1]
+    (passed,) = hear_verbatim(dialect, [stream])
+    assert isinstance(end, MessageEnd)
+    assert isinstance(passed, Verbatim)
+    assert passed.done
+    assert passed.data.rstrip() == stream.rstrip()
+    assert passed.usage is None or passed.usage == end.usage
+
+
+# --- an answer that is cut never looks whole -------------------------------------------------------------------------
+
+
+def ends_well(name: str, stream: bytes) -> bool:
+    return isinstance(hear(TABLE[name].decoder({}), [stream])[-1], MessageEnd)
+
+
+def first_whole(recorded: Recorded) -> int:
+    """How much of a recording is needed for its answer to be complete: found by halving."""
+    low, high = 0, len(recorded.stream)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if ends_well(recorded.dialect, recorded.stream[:middle]) else (middle + 1, high)
+    return low
+
+
+@corpus.needed
+@over_recordings
+def test_a_cut_answer_never_looks_whole(recorded: Recorded) -> None:
+    dialect, stream, end = TABLE[recorded.dialect], recorded.stream, first_whole(recorded)
+    assert end > len(stream) * 0.5  # else this test would say nothing
+    luck = chance(recorded.name)
+    for place in [*luck.sample(range(end), min(end, 24)), end - 1]:
+        events = hear(dialect.decoder({}), [stream[:place]])
+        (*_, last) = check(events)
+        assert isinstance(last, StreamError)
+        assert isinstance(last.error, BackendError)
+        for other in TABLE.values():
+            told = hear(other.decoder({}), [tell(other, events)])
+            assert isinstance(told[-1], StreamError)
+        *_, verdict = hear_verbatim(dialect, [stream[:place]])
+        assert isinstance(verdict, StreamError)
+
+
+@each_dialect
+@given(ANSWERS, st.floats(0, 1, exclude_max=True))
+def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: float) -> None:
+    dialect = TABLE[name]
+    stream = stream_of(dialect, answer)
+    told = max(stream.rfind(word) for word in (b'finish_reason":"', b'stop_reason":"'))  # behind it, it is complete
+    events = hear(dialect.decoder({}), [stream[: int(where * told)]])
+    assert isinstance(events[-1], StreamError)
+
+
+@each_dialect
+@given(ANSWERS)
+def test_a_stream_is_what_the_whole_answer_is(name: str, answer: Response) -> None:
+    dialect = TABLE[name]
+    assert fold(hear(dialect.decoder({}), [stream_of(dialect, answer)])).parts == answer.parts
