@@ -6,6 +6,8 @@ The gateway follows its plan; `llmux explain` prints it.
 from collections.abc import Mapping
 from typing import Literal
 
+from msgspec.structs import replace
+
 from llmux.clock import Clock
 from llmux.gateway.ledger import Ledger
 from llmux.ir.request import Request
@@ -47,6 +49,8 @@ class Planner:
             self._ledger.conditions(pool, request.model),
             Policy(self._clock.now(), self._thinking, counted),
         )
+        if request.model in self._catalog.single:
+            choice = replace(choice, plan=choice.plan[:1])
         return Plan(needs, {backend.name: backend for backend in pool}, choice, counted)
 
     async def count(self, request: Request) -> int:

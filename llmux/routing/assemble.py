@@ -51,7 +51,8 @@ def assemble(config: Config, tables: Tables) -> Assembled:
     backends = tuple(_backend(written, config, endpoints[provider_of(written)], profiles) for written in config.backend)
     roles = {name: tuple(role.backends) for name, role in config.role.items()}
     limits = {name: Limits(at.rps, at.rpm, at.concurrent) for name, at in endpoints.items()}
-    return Assembled(Catalog(backends, roles), endpoints, limits, profiles.of)
+    single = frozenset(name for name, role in config.role.items() if role.execution == "first")
+    return Assembled(Catalog(backends, roles, single), endpoints, limits, profiles.of)
 
 
 def name_of(written: Written) -> str:

@@ -58,10 +58,14 @@ class Backend(Value, kw_only=True):
 
 
 class Catalog(Value):
-    """Every backend in configuration order, and the roles that name sets of them."""
+    """Every backend in configuration order, and the roles that name sets of them.
+
+    `single` are the roles with execution = "first": the first that fits answers, or nobody.
+    """
 
     backends: tuple[Backend, ...]
     roles: Mapping[str, tuple[str, ...]] = {}
+    single: frozenset[str] = frozenset()
 
 
 def find(catalog: Catalog, name: str) -> Backend | None:

@@ -69,7 +69,8 @@ class Table:
             name: Route(TABLE["openai_chat"], transport, lambda _: {"authorization": "Bearer k"})
             for name, transport in self.transports.items()
         }
-        planner = Planner(Catalog(backends), self.ledger, self.clock, "prefer")
+        roles = {"any of them": tuple(self.transports), "the first": tuple(self.transports)}
+        planner = Planner(Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer")
         parts = Parts(
             planner,
             routes,
@@ -289,3 +290,11 @@ async def test_the_body_reaches_a_backend_of_the_same_dialect_as_it_came() -> No
     sent = table.transports["a"].calls[0]
     assert orjson.loads(sent.body)["odd"] == 1.5
     assert sent.headers["authorization"] == "Bearer k"
+
+
+async def test_a_role_fails_over_unless_it_says_first() -> None:
+    table = Table(ScriptedTransport(failure(429)), ScriptedTransport(OK))
+    assert isinstance((await table.ask({**HELLO, "model": "any of them"}))[0], Opened)
+    table = Table(ScriptedTransport(failure(429)), ScriptedTransport(OK))
+    with pytest.raises(RateLimited):
+        await table.ask({**HELLO, "model": "the first"})
