@@ -58,7 +58,7 @@ ANSWER_PARTS: st.SearchStrategy[Part] = st.one_of(
     st.builds(Refusal, text=WORDS),
     CALLS,
     st.builds(ToolCall, id=IDS, name=NAMES, arguments=WORDS, kind=st.just("custom")),
-    st.builds(Opaque, dialect=st.just("claude"), raw=OBJECTS, text=WORDS),
+    st.builds(Opaque, dialect=st.just("claude"), raw=OBJECTS.map(lambda raw: {**raw, "type": "novel"}), text=WORDS),
 )
 RESPONSES = st.builds(
     Response,

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from llmux.dialects.registry import TABLE
 from llmux.errors import BackendError
 from llmux.ir.events import MessageEnd, StreamError, Verbatim
-from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from tests import corpus
@@ -140,10 +139,3 @@ def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: flo
     told = max(stream.rfind(word) for word in (b'finish_reason":"', b'stop_reason":"'))  # behind it, it is complete
     events = hear(dialect.decoder({}), [stream[: int(where * told)]])
     assert isinstance(events[-1], StreamError)
-
-
-@each_dialect
-@given(ANSWERS)
-def test_a_stream_is_what_the_whole_answer_is(name: str, answer: Response) -> None:
-    dialect = TABLE[name]
-    assert fold(hear(dialect.decoder({}), [stream_of(dialect, answer)])).parts == answer.parts
