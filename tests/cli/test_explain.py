@@ -114,3 +114,11 @@ def test_a_store_that_cannot_be_opened(call, home: Path) -> None:
     told = explained(call, OPENAI)
     assert told.exit_code == 1
     assert told.stderr.startswith("llmux: ")
+
+
+def test_a_body_that_its_backend_cannot_be_sent(call, home: Path) -> None:
+    """Two answers were asked for, and a Claude backend gives one: that is said where the body would stand."""
+    (home / "config.toml").write_text('backend = [{ model = "demo_claude:*" }]\n')
+    told = explained(call, OPENAI | {"n": 2})
+    assert told.exit_code == 0, told.output
+    assert "Sent to demo_claude:*\nnothing: " in told.output
