@@ -28,6 +28,7 @@ from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
+from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing.assemble import Assembled, assemble
@@ -49,6 +50,7 @@ class Ground(Value):
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
+    tokenizer: Tokenizer
     next_id: Callable[[], str]
     started: float  # Unix seconds
 
@@ -68,7 +70,7 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, ids(), clock.now())
+        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), ids(), clock.now())
 
 
 def ids() -> Callable[[], str]:
@@ -90,7 +92,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables)
     ground.limits.configure(assembled.limits)
     routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
-    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking)
+    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
     services = Services(
@@ -104,6 +106,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         door=door(config),
         cors=config.cors,
         keepalive=config.keepalive,
+        log_bodies=config.log_bodies,
     )
     return House(services, assembled)
 

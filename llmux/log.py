@@ -1,6 +1,7 @@
 """The log: a listener that writes a line a fact. Text for a person's terminal, JSON for everything else.
 
-It holds no prompt and no key, because facts hold none. Lines are gathered and written together.
+It holds no key, because facts hold none, and a prompt only where the owner says log_bodies = true. Lines are gathered
+and written together.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,11 +13,13 @@ import msgspec
 from llmux.clock import Clock
 from llmux.telemetry import (
     AttemptFailed,
+    BodySeen,
     ConfigReloaded,
     CooldownStarted,
     Fact,
     FieldLearnt,
     Notice,
+    Planned,
     RequestFinished,
     StoreFault,
 )
@@ -36,6 +39,8 @@ def _of_request(fact: RequestFinished) -> str:
 
 LEVEL_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     RequestFinished: _of_request,
+    Planned: lambda _: "DEBUG",
+    BodySeen: lambda _: "INFO",
     AttemptFailed: lambda _: "INFO",
     CooldownStarted: lambda _: "WARNING",
     FieldLearnt: lambda _: "INFO",
@@ -63,8 +68,15 @@ def _request_text(fact: RequestFinished) -> str:
     return "  ".join((*words, fact.request_id))
 
 
+def _plan_text(fact: Planned) -> str:
+    refused = (f"not {name}: {reason}" for name, reason in fact.refused.items())
+    return "; ".join([" then ".join(fact.plan) or "nobody", *refused])
+
+
 TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     RequestFinished: _request_text,
+    Planned: lambda f: f"{f.model}: {_plan_text(f)}  {f.request_id}",
+    BodySeen: lambda f: f"{f.whose}: {f.text}  {f.request_id}",
     AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
     CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
     FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",

@@ -1,6 +1,9 @@
-"""The facts that the house tells while it works, and the Listener that hears them. No fact holds a prompt or a key."""
+"""The facts that the house tells while it works, and the Listener that hears them.
 
-from collections.abc import Callable
+No fact holds a key, and none but BodySeen holds a prompt.
+"""
+
+from collections.abc import Callable, Mapping
 
 from llmux.ir.usage import Usage
 from llmux.ir.value import Value
@@ -8,6 +11,23 @@ from llmux.ir.value import Value
 
 class Fact(Value):
     """Something that happened."""
+
+
+class Planned(Fact):
+    """Who will be asked for a request, in order, and why the others will not."""
+
+    request_id: str
+    model: str
+    plan: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+class BodySeen(Fact):
+    """What a client said or heard. Told only where the owner says log_bodies = true. `whose`: client | answer."""
+
+    request_id: str
+    whose: str
+    text: str
 
 
 class AttemptFailed(Fact):

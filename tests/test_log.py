@@ -8,11 +8,13 @@ from llmux.ir.usage import Usage
 from llmux.log import GATHER_S, Log
 from llmux.telemetry import (
     AttemptFailed,
+    BodySeen,
     ConfigReloaded,
     CooldownStarted,
     Fact,
     FieldLearnt,
     Notice,
+    Planned,
     RequestFinished,
     StoreFault,
 )
@@ -49,6 +51,9 @@ def lines(*facts: Fact, level: str = "INFO", as_json: bool = False) -> list[str]
 
 
 TEXTS = {
+    "a plan": (Planned("req_1", "m", ("a", "b"), {"c": "lacks vision"}), "m: a then b; not c: lacks vision"),
+    "no plan": (Planned("req_1", "m", (), {"c": "lacks vision"}), "m: nobody; not c: lacks vision"),
+    "a body": (BodySeen("req_1", "client", "{}"), "client: {}"),
     "a request": (
         FINISHED,
         "200  claude  sonnet -> openai:gpt  attempts 2  tokens 13>5  first 0.250 s  1.500 s  front",
@@ -65,16 +70,16 @@ TEXTS = {
 
 @pytest.mark.parametrize(("fact", "expected"), TEXTS.values(), ids=TEXTS)
 def test_a_line_for_a_person(fact: Fact, expected: str) -> None:
-    (line,) = lines(fact)
+    (line,) = lines(fact, level="DEBUG")
     assert expected in line
 
 
 @pytest.mark.parametrize("fact", [fact for fact, _ in TEXTS.values()], ids=TEXTS)
 def test_a_line_for_a_machine(fact: Fact) -> None:
-    (line,) = lines(fact, as_json=True)
+    (line,) = lines(fact, level="DEBUG", as_json=True)
     told = orjson.loads(line)
     assert told["event"] == type(fact).__name__
-    assert told["severity"] in {"INFO", "WARNING", "ERROR"}
+    assert told["severity"] in {"DEBUG", "INFO", "WARNING", "ERROR"}
 
 
 def test_levels() -> None:

@@ -20,7 +20,7 @@ from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
-from llmux.telemetry import AttemptFailed, Listener
+from llmux.telemetry import AttemptFailed, Listener, Planned
 
 
 class Settings(Value):
@@ -63,6 +63,8 @@ class Gateway:
         """See `responder.Responder`."""
         await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan(request, context.client)
+        refused = {name: refusal.reason for name, refusal in plan.choice.refused.items()}
+        self._parts.tell(Planned(context.request_id, request.model, plan.choice.plan, refused))
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
         won = await self._win(request, context, plan)

@@ -14,10 +14,7 @@ from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, Transforms, backend_model
-from llmux.routing.transforms import apply
-
-# A field without which there is no request: leaving it out cannot be what the backend means.
-ESSENTIAL = frozenset({"model", "messages", "max_tokens", "stream"})
+from llmux.routing.transforms import apply, leave_out
 
 # Values below the top level keep their bytes: spacing, number spelling, the order of keys.
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -55,29 +52,31 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     same = to.backend.verbatim and dialect.name == request.dialect
     if same and request.original is not None and (to.profile.thinking or not reasons):
         body = _kept(request, request.original, model, to)
-        headers = {name: context.headers[name] for name in dialect.forwarded if name in context.headers}
+        headers = _forwarded(dialect, context)
         path = f"{dialect.path}?{context.query}" if context.query else dialect.path
         return Outgoing(path, {**dialect.headers, **headers}, body, verbatim=True)
     if reasons and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
-    body = msgspec.json.encode(apply(outbound.body, _transforms(to)))
-    headers = {**dialect.headers, **outbound.headers}
+    body = msgspec.json.encode(_changed(outbound.body, to))
+    forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
+    headers = {**dialect.headers, **forwarded, **outbound.headers}
     return Outgoing(dialect.path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
 
 
 def _kept(request: Request, original: Original, model: str, to: Recipient) -> bytes:
     """The client's own JSON, with the backend's name of the model and the owner's changes."""
-    transforms = _transforms(to)
-    if not original.repaired and model == request.model and transforms == Transforms():
+    if not (original.repaired or to.without) and model == request.model and to.backend.transforms == Transforms():
         return original.body
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
-    return msgspec.json.encode(apply({**document, "model": model}, transforms))
+    return msgspec.json.encode(_changed({**document, "model": model}, to))
 
 
-def _transforms(to: Recipient) -> Transforms:
-    without = to.without - ESSENTIAL
-    if not without:
-        return to.backend.transforms
-    changes = to.backend.transforms
-    return msgspec.structs.replace(changes, delete=(*changes.delete, *sorted(without)))
+def _changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
+    """What the owner wants otherwise, and without what the backend refuses."""
+    changed = body if to.backend.transforms == Transforms() else apply(body, to.backend.transforms)
+    return leave_out(changed, to.without) if to.without else changed
+
+
+def _forwarded(dialect: Dialect, context: Context) -> Mapping[str, str]:
+    return {name: context.headers[name] for name in dialect.forwarded if name in context.headers}

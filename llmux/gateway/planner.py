@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from llmux.clock import Clock
 from llmux.gateway.ledger import Ledger
+from llmux.gateway.tokenizer import PIECE_CHARACTERS, Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -31,8 +32,16 @@ class Plan(Value):
 class Planner:
     """Chooses among the backends of one catalog."""
 
-    def __init__(self, catalog: Catalog, ledger: Ledger, clock: Clock, thinking: Literal["prefer", "require"]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        ledger: Ledger,
+        clock: Clock,
+        thinking: Literal["prefer", "require"],
+        tokenizer: Tokenizer,
+    ) -> None:
         self._catalog = catalog
+        self._tokenizer = tokenizer
         self._ledger = ledger
         self._clock = clock
         self._thinking: Literal["prefer", "require"] = thinking
@@ -54,9 +63,19 @@ class Planner:
         return Plan(needs, {backend.name: backend for backend in pool}, choice, counted)
 
     async def count(self, request: Request) -> int:
-        """An estimate of the request's tokens, made in slices: no request holds the event loop for long."""
+        """The request's tokens: counted where a tokenizer is installed, else estimated.
+
+        Made in slices: no request holds the event loop for long.
+        """
+        count = await self._tokenizer.counter()
         total = tokens.media_tokens(request)
         for piece in tokens.request_text(request):
-            total += tokens.estimate(piece)
-            await self._clock.sleep(0)
+            if count is None:
+                total += tokens.estimate(piece)
+                await self._clock.sleep(0)
+                continue
+            text = piece.decode(errors="replace")
+            for start in range(0, len(text), PIECE_CHARACTERS):
+                total += count(text[start : start + PIECE_CHARACTERS])
+                await self._clock.sleep(0)
         return total

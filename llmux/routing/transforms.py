@@ -1,10 +1,12 @@
-"""key_delete, key_rename, key_add: what a backend's owner changes in a request's body, top level. Pure.
+"""Changes to a request's body: its owner's deletions, renamings and additions, and fields that a backend refuses. Pure.
 
-Values are carried, never looked into: they may be JSON that nobody has decoded.
+`apply` carries values and never looks into them: they may be JSON that nobody has decoded.
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from llmux.routing.catalog import Transforms
 
@@ -19,3 +21,36 @@ def apply(body: Mapping[str, Any], transforms: Transforms) -> dict[str, Any]:
     taken = set(rename.values())
     renamed = {rename.get(key, key): value for key, value in kept.items() if key in rename or key not in taken}
     return renamed | dict(transforms.add)
+
+
+# Fields without which there is no request: a backend that names one does not mean that it should be left out.
+ESSENTIAL = frozenset({"model", "messages", "max_tokens", "stream"})
+
+
+def leave_out(body: Mapping[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    """A new body without `fields`, as backends name them: "seed", "output_config.effort", "tools.0.custom.strict".
+
+    A number means every item of the array: what one tool may not have, no tool may. A word that is not there (Claude's
+    "custom" names a kind) is passed over.
+    """
+    left: Any = dict(body)
+    for field in sorted(fields - ESSENTIAL):
+        first, *rest = field.split(".")
+        if rest and isinstance(left.get(first), msgspec.Raw):
+            left[first] = msgspec.json.decode(left[first])
+        left = _without(left, [first, *rest])
+    return dict(left)
+
+
+def _without(value: Any, path: list[str]) -> Any:
+    if isinstance(value, list):
+        rest = path[1:] if path[0].isdecimal() else path
+        return [_without(item, rest) for item in value] if rest else value
+    if not isinstance(value, dict):
+        return value
+    head, *rest = path
+    if head not in value:
+        return _without(value, rest) if rest else value
+    if not rest:
+        return {key: item for key, item in value.items() if key != head}
+    return {**value, head: _without(value[head], rest)}

@@ -1,14 +1,14 @@
 """One inbound call: authenticate, decode, respond, relay. The same code for every dialect."""
 
 import zlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
 from llmux.clock import Clock
-from llmux.dialects.base import AnswerForm, Dialect
+from llmux.dialects.base import AnswerForm, Dialect, Encoder
 from llmux.errors import BadRequest, InternalError
 from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
@@ -19,6 +19,7 @@ from llmux.server.cors import allow_origin
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
+from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
 # A stream must reach the client as it comes: nginx buffers unless told not to.
@@ -38,13 +39,22 @@ class Endpoint:
         record.dialect = self._dialect.name
         client = services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
-        request = self._dialect.decode_request(await read_body(inbound))
+        body = await read_body(inbound)
+        if services.log_bodies:
+            self._see(record, "client", body)
+        request = self._dialect.decode_request(body)
         record.model, record.stream = request.model, request.stream
         batches = services.respond(request, self._context(inbound, services, client, record))
         form = self._form(request, record)
         if request.stream:
             return await self._stream(inbound, batches, form, services)
-        return await self._whole(batches, form, record)
+        response = await self._whole(batches, form, record)
+        if services.log_bodies and isinstance(response.body, bytes):
+            self._see(record, "answer", response.body)
+        return response
+
+    def _see(self, record: Record, whose: str, body: bytes) -> None:
+        self._desk.tell(BodySeen(record.request_id, whose, body.decode(errors="replace")))
 
     async def _stream(
         self, inbound: web.BaseRequest, batches: AsyncGenerator[Batch, None], form: AnswerForm, services: Services
@@ -59,6 +69,8 @@ class Endpoint:
             return response
 
         encoder = self._dialect.encoder(form)
+        if services.log_bodies:
+            encoder = SeenEncoder(encoder, lambda data: self._see(record, "answer", data))
         client = ClientStream(inbound, open_response, encoder, self._desk.clock, services.keepalive)
         await relay(batches, client, record, self._desk.clock)
         if client.response is None:
@@ -91,6 +103,22 @@ class Endpoint:
             request.include_usage,
             request.legacy_functions,
         )
+
+
+class SeenEncoder:
+    """An encoder whose every word is also told to somebody else."""
+
+    def __init__(self, encoder: Encoder, see: Callable[[bytes], None]) -> None:
+        self._encoder = encoder
+        self._see = see
+        self.keepalive = encoder.keepalive
+
+    def feed(self, events: Sequence[Event]) -> bytes:
+        """See `Encoder.feed`."""
+        data = self._encoder.feed(events)
+        if data:
+            self._see(data)
+        return data
 
 
 async def read_body(inbound: web.BaseRequest) -> bytes:

@@ -30,6 +30,7 @@ class Services(Value, kw_only=True):
     door: Door
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
+    log_bodies: bool = False  # tell what clients say and hear
 
 
 class Desk(Value):

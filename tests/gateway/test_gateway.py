@@ -13,6 +13,7 @@ from llmux.errors import (
     BackendSlow,
     BackendUnreachable,
     ClientErrorUpstream,
+    ContextTooLong,
     GatewayError,
     KeyRefused,
     ModelNotFound,
@@ -23,6 +24,7 @@ from llmux.gateway.gateway import Gateway, Parts, Settings
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
+from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
 from llmux.responder import Client, Context
@@ -57,10 +59,11 @@ class Table:
         self.transports = dict(zip("abc", transports, strict=False))
         store = MemoryStore(self.clock)
         self.limits = Keeper()
+        self.tokenizer = Tokenizer(lambda: None)
         self.ledger = Ledger(store, self.clock, self.facts.append, self.limits)
         backends = tuple(
             Backend(
-                name=name, provider=name, model="m", dialect="openai_chat", profile=Profile(),
+                name=name, provider=name, model="m", dialect="openai_chat",
                 **(changes.get(name) or {}),  # type: ignore[arg-type]  # each play names real fields
             )
             for name in self.transports
@@ -70,7 +73,9 @@ class Table:
             for name, transport in self.transports.items()
         }
         roles = {"any of them": tuple(self.transports), "the first": tuple(self.transports)}
-        planner = Planner(Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer")
+        planner = Planner(
+            Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer", self.tokenizer
+        )
         parts = Parts(
             planner,
             routes,
@@ -298,3 +303,18 @@ async def test_a_role_fails_over_unless_it_says_first() -> None:
     table = Table(ScriptedTransport(failure(429)), ScriptedTransport(OK))
     with pytest.raises(RateLimited):
         await table.ask({**HELLO, "model": "the first"})
+
+
+LONG = {**HELLO, "messages": [{"role": "user", "content": "word " * 1000}]}
+
+
+async def test_a_limit_that_bytes_do_not_decide_is_decided_by_an_estimate() -> None:
+    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000)})
+    assert isinstance((await table.ask(LONG))[0], Opened)
+
+
+async def test_where_a_tokenizer_is_installed_it_decides() -> None:
+    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000)})
+    table.tokenizer._load = lambda: len  # a tokenizer that takes every character for a token
+    with pytest.raises(ContextTooLong, match=r"prompt is too long: 5\d\d\d tokens > 2000 maximum"):
+        await table.ask(LONG)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmux.routing.catalog import Transforms
-from llmux.routing.transforms import apply
+from llmux.routing.transforms import apply, leave_out
 
 BODY = {"model": "m", "store": True, "max_tokens": 5}
 
@@ -76,3 +76,24 @@ def test_the_owner_has_the_last_word(
     assert changed.items() >= add.items()
     kept = body.keys() - set(delete)
     assert changed.keys() == {rename.get(key, key) for key in kept} | add.keys()
+
+
+LEFT_OUT: dict[str, tuple[dict[str, object], str, dict[str, object]]] = {
+    "at the top": ({"a": 1, "seed": 2}, "seed", {"a": 1}),
+    "within": ({"c": {"effort": 1, "format": 2}}, "c.effort", {"c": {"format": 2}}),
+    "of every item": ({"tools": [{"strict": 1, "n": 1}, {"n": 2}]}, "tools.0.strict", {"tools": [{"n": 1}, {"n": 2}]}),
+    "a kind that is named": ({"tools": [{"strict": 1}]}, "tools.0.custom.strict", {"tools": [{}]}),
+    "an array's items, unnumbered": ({"tools": [{"strict": 1}]}, "tools.strict", {"tools": [{}]}),
+    "what is not there": ({"a": 1}, "b.c", {"a": 1}),
+    "in what has no fields": ({"a": 1}, "a.b", {"a": 1}),
+    "an item itself": ({"a": [1]}, "a.0", {"a": [1]}),
+    "without which there is no request": ({"model": "m"}, "model", {"model": "m"}),
+    "JSON that nobody decoded": ({"c": msgspec.Raw(b'{"effort":1,"x":1.50}')}, "c.effort", {"c": {"x": 1.5}}),
+}
+
+
+@pytest.mark.parametrize(("body", "field", "left"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_leaving_a_field_out(body: dict[str, object], field: str, left: dict[str, object]) -> None:
+    before = dict(body)
+    assert leave_out(body, frozenset({field})) == left
+    assert body == before

@@ -75,6 +75,7 @@ async def running(  # one option for each thing that a test may want to be other
     max_body: int = 2**20,
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
+    log_bodies: bool = False,
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -99,6 +100,7 @@ async def running(  # one option for each thing that a test may want to be other
         door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
         cors=cors or Cors(),
         keepalive=keepalive,
+        log_bodies=log_bodies,
     )
     ids = itertools.count(1)
     desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")

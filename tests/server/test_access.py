@@ -238,3 +238,17 @@ def test_a_name_cannot_break_a_header() -> None:
 def test_a_key_in_the_query_goes_no_further() -> None:
     assert safe_query("beta=true") == "beta=true"
     assert safe_query("key=k&beta=true") == "beta=true"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_no_fact_holds_a_prompt_unless_the_owner_says_so(stream: bool) -> None:
+    body = BODIES[CHAT] | {"stream": stream, "messages": [{"role": "user", "content": "a secret prompt"}]}
+    for log_bodies in (False, True):
+        async with running(log_bodies=log_bodies) as house:
+            async with house.session.post(house.url + CHAT, json=body, headers={"x-api-key": "sk-key"}) as answer:
+                await answer.read()
+            await house.until_finished()
+            told = repr(house.facts)
+            assert ("a secret prompt" in told) is log_bodies
+            assert ("one " in told) is log_bodies
+            assert "sk-key" not in told
