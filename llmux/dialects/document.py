@@ -24,20 +24,19 @@ def read(body: bytes) -> tuple[dict[str, Any], bool]:
     """The JSON object in `body`, and whether some of its text could not be kept as it came.
 
     Raises:
-        BadRequest: it is not JSON, or not an object.
+        BadRequest: it is not JSON, no object, or nested more than 250 levels deep.
     """
     suspicious = b"\\u" in body and MAY_HOLD_UNSAYABLE.search(body) is not None
     try:
         # orjson refuses half a surrogate pair; clients cut texts in the middle of one and send it.
         document = json.loads(body, parse_constant=_refuse) if suspicious else orjson.loads(body)
-    except (ValueError, RecursionError) as error:
+        clean = sayable(document) if suspicious else document
+        orjson.dumps(clean)  # what is nested deeper than it can be written must not come further; a tenth of reading
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadRequest(f"The body is not valid JSON: {error}") from None
-    if not isinstance(document, dict):
+    if not isinstance(clean, dict):
         raise BadRequest("The body must be a JSON object.")
-    if not suspicious:
-        return document, False
-    clean = sayable(document)
-    return clean, clean != document
+    return clean, suspicious and clean != document
 
 
 def _refuse(constant: str) -> NoReturn:

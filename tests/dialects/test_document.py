@@ -32,6 +32,8 @@ REFUSED = {
     "not a number": rb'{"a":NaN,"b":"\u0000"}',
     "too deep": b"[" * 100_000,
     "too deep, and suspicious": rb'{"a":"\u0000","b":' + b"[" * 100_000,
+    "too deep to be written": b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
+    "too deep to be cleaned": rb'{"a":"\u0000","b":' + b"[" * 600 + b"]" * 600 + b"}",
 }
 
 

@@ -5,6 +5,7 @@ request is refused with a path, and never with anything but a GatewayError.
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def refuses_well(dialect: Dialect, body: bytes) -> None:
     try:
         request = dialect.decode_request(body)
         for backend in TABLE.values():
-            orjson.dumps(backend.encode_request(request, ABLE).body)
+            msgspec.json.encode(backend.encode_request(request, ABLE).body)
     except GatewayError as error:
         dialect.encode_error(error, "req_1")
 
@@ -134,6 +135,23 @@ def test_a_request_of_another_shape(dialect: Dialect) -> None:
 @given(st.text())
 def test_a_damaged_request(dialect: Dialect, seed: str) -> None:
     refuses_well(dialect, damaged(orjson.dumps(REQUESTS[dialect.name]), chance(seed)))
+
+
+# Where a client may put JSON of its own into a call: as a value, or as a text that is read as one later.
+CALLS: dict[str, Any] = {
+    "claude": {"content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": "DEEP"}}]},
+    "openai_chat": {"tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a":DEEP}'}}]},
+}
+
+
+@each_dialect
+@pytest.mark.parametrize("levels", [100, 240, 300, 1000, 5000])
+def test_a_request_nested_deep(dialect: Dialect, levels: int) -> None:
+    deep = b"[" * levels + b"]" * levels
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", **CALLS[dialect.name]}]
+    for change in ({"novel": "DEEP"}, {"messages": messages}):
+        body = orjson.dumps({**REQUESTS[dialect.name], **change})
+        refuses_well(dialect, body.replace(b'"DEEP"', deep).replace(b"DEEP", deep))
 
 
 # --- what was recorded, damaged --------------------------------------------------------------------------------------

@@ -149,7 +149,8 @@ def tool_input(call: ToolCall) -> Wire:
         return {}
     try:
         value = _unwrapped(orjson.loads(call.arguments))
-    except orjson.JSONDecodeError:
+        orjson.dumps(value)  # what is nested too deep to be written is told as text
+    except (orjson.JSONDecodeError, TypeError):
         return {"_invalid_json": call.arguments}
     if value is None:
         return {}
