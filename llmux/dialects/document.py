@@ -39,6 +39,20 @@ def read(body: bytes) -> tuple[dict[str, Any], bool]:
     return clean, suspicious and clean != document
 
 
+def decode(data: bytes) -> Any:
+    """A JSON value of a backend's.
+
+    Raises:
+        ValueError: it is not JSON, or nested more than 250 levels deep: no client could be told of it.
+    """
+    value = orjson.loads(data)
+    try:
+        orjson.dumps(value)
+    except TypeError as error:
+        raise ValueError(error) from None
+    return value
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number of JSON")
 

@@ -6,7 +6,6 @@ Reference: https://docs.claude.com/en/api/messages
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 from msgspec.structs import replace
 
 from llmux.dialects import faults
@@ -14,6 +13,7 @@ from llmux.dialects.base import Names
 from llmux.dialects.claude.blocks import tool_input, tool_use
 from llmux.dialects.claude.content import decode_part
 from llmux.dialects.claude.schema import DIALECT, FINISH_REASONS, MAKER, STOP_REASONS, TIER_WORDS, TIERS
+from llmux.dialects.document import decode
 from llmux.dialects.envelope import seal
 from llmux.dialects.freetext import FreeText, unwrap
 from llmux.dialects.shape import LARGEST, Fields
@@ -95,8 +95,8 @@ def read_message(body: bytes) -> Wire:
         GatewayError: the one that it tells of, or BackendGarbled when it is no answer of Claude's.
     """
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = decode(body)
+    except ValueError:
         raise BackendGarbled("The backend's answer is not JSON.") from None
     if isinstance(document, dict) and isinstance(document.get("content"), list):
         return document

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
-import orjson
 
 from llmux.dialects import faults
 from llmux.dialects.base import SAME, Names
 from llmux.dialects.claude.answer import decode_details, decode_finish, decode_usage, read_answer
 from llmux.dialects.claude.assembler import Assembler, BlockDelta
 from llmux.dialects.claude.schema import DIALECT
+from llmux.dialects.document import decode
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.content import Extra
 from llmux.ir.events import Event, MessageEnd, MessageStart, PartDelta, StreamError
@@ -101,8 +101,8 @@ class Decoder:
         if self._done or not data or data.strip() == DONE:
             return
         try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError:
+            document = decode(data)
+        except ValueError:
             raise BackendGarbled("The backend sent an event that is not JSON.") from None
         if not isinstance(document, dict):
             raise BackendGarbled("The backend sent an event that is no object.")
