@@ -1,13 +1,11 @@
 """What whole answers and streams say in the same words: usage, why an answer ended, and failures inside an answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from llmux.dialects import faults
 from llmux.dialects.base import AnswerForm, Names
-from llmux.dialects.document import read
+from llmux.dialects.document import decode, read
 from llmux.dialects.openai_chat.schema import FAILURES, FINISH_REASONS, NAME, TIERS, WORDS
 from llmux.dialects.shape import LARGEST
 from llmux.errors import BackendFailed, BackendGarbled, BadRequest, GatewayError
@@ -40,7 +38,16 @@ def decode_usage(wire: Any, service_tier: Any = None) -> Usage | None:
     read = _count(sent, "cached_tokens") or _first(wire, CACHE_READ)
     written = _count(sent, "cache_write_tokens") or _first(wire, CACHE_WRITE)
     reasoning = _count(made, "reasoning_tokens") or _count(wire, "reasoning_tokens")
-    if reasoning and (reasoning > output or _count(wire, "total_tokens") - prompt - output == reasoning):
+    tier = service_tier if isinstance(service_tier, str) and service_tier else None
+    return counted(
+        (prompt, output, _count(wire, "total_tokens")), read=read, written=written, reasoning=reasoning, tier=tier
+    )
+
+
+def counted(sums: tuple[int, int, int], *, read: int, written: int, reasoning: int, tier: str | None) -> Usage:
+    """Usage from what a server told; `sums` are its tokens of the prompt, of the answer, and of both."""
+    prompt, output, total = sums
+    if reasoning and (reasoning > output or total - prompt - output == reasoning):
         output += reasoning
     return Usage(
         input_tokens=max(0, prompt - read - written),
@@ -48,7 +55,7 @@ def decode_usage(wire: Any, service_tier: Any = None) -> Usage | None:
         cache_read_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=reasoning,
-        service_tier=service_tier if isinstance(service_tier, str) and service_tier else None,
+        service_tier=tier,
     )
 
 
@@ -113,9 +120,10 @@ def finish_reason(words: Iterable[str], *, called: bool, refused: bool) -> Finis
     return FinishReason.REFUSAL if refused else FinishReason.END
 
 
-def told_reason(words: Iterable[str]) -> FinishReason:
+def told_reason(words: Sequence[str]) -> FinishReason:
     """Why an answer ended, as far as its finish reasons alone tell."""
-    words = tuple(words)
+    if len(words) == 1 and (known := FINISH_REASONS.get(words[0])):  # nearly always
+        return known
     called = any(FINISH_REASONS.get(word) is FinishReason.TOOL_CALL for word in words)
     return finish_reason(words, called=called, refused=False)
 
@@ -136,8 +144,8 @@ def decode_document(event: bytes, data: bytes) -> dict[str, Any]:
         GatewayError: the frame is named `error`.
     """
     try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        document = decode(data)
+    except ValueError:
         document = _decode_anyway(event, data)
     if event == b"error":
         raise faults.decode_document(document)

@@ -63,7 +63,7 @@ class Reader:
         self._seed = ""
         self._called = 0
         self._refused = False
-        self.begun = False  # until then only `chunk` may be called
+        self.begun = False  # until then only `begin` or `chunk` may be called
         self.spoke = False  # something was said
 
     @property
@@ -79,23 +79,34 @@ class Reader:
         """
         if failure := fault_in(chunk):
             raise failure
-        self.count(chunk)
+        self.count(usage_in(chunk))
         choices = objects(chunk.get("choices"))
         if not self.begun and (choices or chunk.get("id")):
-            self._begin(chunk, out)
+            self.begin(chunk.get("id"), chunk.get("created"), chunk.get("model"), out)
         for choice in choices:
             if choice.get("index") in (0, None):
                 self._choice(choice, out)
 
-    def count(self, chunk: Wire) -> None:
-        """Note the usage, which may come at any time and replaces what was told before."""
-        self._usage = usage_in(chunk) or self._usage
+    def count(self, usage: Usage | None) -> None:
+        """Note the usage, if any; it may come at any time and replaces what was told before."""
+        self._usage = usage or self._usage
 
-    def _begin(self, chunk: Wire, out: list[Event]) -> None:
+    def begin(self, answer: Any, created: Any, model: Any, out: list[Event]) -> None:
+        """Append the beginning: who answers, as far as it is told."""
         self.begun = True
-        self._seed = f"{chunk.get('id')}:{chunk.get('created')}"
-        answer, model = (text if isinstance(text, str) else "" for text in (chunk.get("id"), chunk.get("model")))
-        out.append(MessageStart(answer, model))
+        self._seed = f"{answer}:{created}"
+        out.append(MessageStart(answer if isinstance(answer, str) else "", model if isinstance(model, str) else ""))
+
+    def finish(self, word: Any) -> None:
+        """Note a finish reason.
+
+        Raises:
+            GatewayError: it tells of a failure.
+        """
+        if failure := failed_finish(word):
+            raise failure
+        if isinstance(word, str) and word not in NO_WORDS:
+            self._words.append(word)
 
     def _choice(self, choice: Wire, out: list[Event]) -> None:
         if isinstance(delta := choice.get("delta"), dict):
@@ -103,11 +114,7 @@ class Reader:
         # A whole answer, which may have an empty delta too; some send the message also as a stream's last chunk.
         if isinstance(message := choice.get("message"), dict) and not self.spoke:
             self._delta(message, out)
-        word = choice.get("finish_reason")
-        if failure := failed_finish(word):
-            raise failure
-        if isinstance(word, str) and word not in NO_WORDS:
-            self._words.append(word)
+        self.finish(choice.get("finish_reason"))
 
     def _delta(self, delta: Wire, out: list[Event]) -> None:
         self._reason(delta, out)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import msgspec
 import orjson
 from msgspec.structs import replace
 
 from llmux.dialects.base import AnswerForm, Names
+from llmux.dialects.document import decode
 from llmux.dialects.openai_chat.answer import (
     decode_document,
     decode_usage,
@@ -22,11 +22,13 @@ from llmux.dialects.openai_chat.content import SEPARATOR, joined
 from llmux.dialects.openai_chat.reader import Reader
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, objects
 from llmux.dialects.openai_chat.schema import NAME, REFUSED
+from llmux.dialects.openai_chat.usual import UNUSUAL, decode_body, usage_of
 from llmux.errors import BackendGarbled
 from llmux.ir.content import Opaque, Part, Reasoning, Refusal, Text, ToolCall, keep, restore
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.response import FinishReason, Response
+from llmux.ir.usage import Usage
 from llmux.wire.sse import DONE, SseFramer
 
 Wire = dict[str, Any]
@@ -57,8 +59,8 @@ def _documents(body: bytes) -> list[Wire]:
     framer = SseFramer()
     frames = [data for _, data in framer.feed(body) + framer.close() if data.strip() != DONE]
     try:
-        documents = [orjson.loads(document) for document in frames or (body,)]
-    except orjson.JSONDecodeError:
+        documents = [decode(document) for document in frames or (body,)]
+    except ValueError:
         raise BackendGarbled("The backend's answer is not JSON.") from None
     if not all(isinstance(document, dict) for document in documents):
         raise BackendGarbled("The backend's answer is not an object.")
@@ -136,24 +138,6 @@ def _call(call: ToolCall) -> Wire:
 # --- unchanged -------------------------------------------------------------------------------------------------------
 
 
-class Ended(msgspec.Struct, gc=False):
-    """A choice of a whole answer."""
-
-    finish_reason: str | None = None
-
-
-class Body(msgspec.Struct, gc=False):
-    """What the house wants to know of a whole answer; the rest is skipped unread."""
-
-    choices: list[Ended]
-    usage: dict[str, Any] | None = None
-    service_tier: str | None = None
-    error: None = None
-
-
-decode_body = msgspec.json.Decoder(Body).decode
-
-
 def verbatim_response(body: bytes) -> Verbatim:
     """A backend's whole answer, unchanged, and the facts in it.
 
@@ -163,24 +147,25 @@ def verbatim_response(body: bytes) -> Verbatim:
     """
     try:
         answer = decode_body(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        answer = _unusual(body)
-    words = [choice.finish_reason for choice in answer.choices if choice.finish_reason]
-    for word in words:
+    except UNUSUAL:
+        words, usage = _unusual(body)
+    else:
+        words = [choice.finish_reason for choice in answer.choices]
+        usage = usage_of(answer.usage, answer.service_tier)
+    if not words:
+        raise BackendGarbled("The backend's answer holds no message.")
+    told = [word for word in words if word]
+    for word in told:
         if failure := failed_finish(word):
             raise failure
-    if not answer.choices:
-        raise BackendGarbled("The backend's answer holds no message.")
-    usage = decode_usage(answer.usage, answer.service_tier)
-    return Verbatim(body, usage=usage, finish_reason=told_reason(words), done=True)
+    return Verbatim(body, usage=usage, finish_reason=told_reason(told), done=True)
 
 
-def _unusual(body: bytes) -> Body:
+def _unusual(body: bytes) -> tuple[list[str | None], Usage | None]:
+    """The finish reason of each choice, and the usage."""
     document = decode_document(b"", body)
     if failure := fault_in(document):
         raise failure
-    choices = [
-        Ended(word if isinstance(word := choice.get("finish_reason"), str) else None)
-        for choice in objects(document.get("choices"))
-    ]
-    return Body(choices, document.get("usage"))
+    words = [choice.get("finish_reason") for choice in objects(document.get("choices"))]
+    usage = decode_usage(document.get("usage"), document.get("service_tier"))
+    return [word if isinstance(word, str) else None for word in words], usage

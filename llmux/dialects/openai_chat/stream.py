@@ -1,21 +1,19 @@
 """A backend's stream -> events. The way back is `encoder.py`; a stream that stays as it is, `verbatim.py`.
 
-The usual chunk is read by type, which takes a third of the time; every other one as a document, by `reader.py`. An
+Usual chunks are read by type, which takes a third of the time; every other one as a document, by `reader.py`. An
 answer ends at `[DONE]`, or with the connection once it has given a finish reason: anything less is a cut.
 
 Reference: https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
 from contextlib import suppress
-from typing import Literal
-
-import msgspec
 
 from llmux.dialects.base import Names
-from llmux.dialects.openai_chat.answer import decode_document
+from llmux.dialects.openai_chat.answer import decode_document, usage_in
 from llmux.dialects.openai_chat.calls import Fragment
 from llmux.dialects.openai_chat.errors import decode_error
 from llmux.dialects.openai_chat.reader import Reader
+from llmux.dialects.openai_chat.usual import UNUSUAL, Delta, decode_chunk, decode_edge, usage_of
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
 from llmux.wire.sse import DONE, Frame, SseFramer, parse
@@ -23,55 +21,6 @@ from llmux.wire.sse import DONE, Frame, SseFramer, parse
 OK = 200
 EMPTY = "The backend's answer is empty."
 CUT = "The backend's answer broke off."
-UNUSUAL = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
-
-
-class Function(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A piece of a call's arguments, and at first its name."""
-
-    arguments: str = ""
-    name: str | None = None
-
-
-class ToolCall(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """A piece of a call, in OpenAI's own form."""
-
-    index: int
-    function: Function
-    id: str | None = None
-    type: Literal["function"] | None = None
-
-
-class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What nearly every chunk says: a piece of the text, of the reasoning, or of a call."""
-
-    content: str | None = None
-    role: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: None = None
-    tool_calls: list[ToolCall] | None = None
-
-
-class Choice(msgspec.Struct, gc=False):
-    """The first choice, in the midst of the answer. Probabilities and the like are skipped."""
-
-    delta: Delta
-    index: Literal[0] = 0
-    finish_reason: None = None
-    usage: None = None
-
-
-class Chunk(msgspec.Struct, gc=False):
-    """A usual chunk. What does not fit exactly (usage, an end, a failure, an oddity) is read as a document instead."""
-
-    choices: tuple[Choice]
-    usage: None = None
-    error: None = None
-    x_groq: None = None
-
-
-decode_chunk = msgspec.json.Decoder(Chunk).decode
 
 
 class Decoder:
@@ -119,13 +68,12 @@ class Decoder:
         for number, block in enumerate(blocks):
             if reader.begun and block[:6] == b"data: ":
                 try:
-                    chunk = decode_chunk(block[6:])
+                    delta = decode_chunk(block[6:]).choices[0].delta
                 except UNUSUAL:
                     pass
                 else:
-                    delta = chunk.choices[0].delta
                     if delta.tool_calls or delta.reasoning_content or delta.reasoning:
-                        self._rest(delta, out)
+                        self._say(delta, out)
                     elif delta.content:
                         reader.text(delta.content, out)
                     continue
@@ -134,35 +82,51 @@ class Decoder:
                 self._late(blocks[number + 1 :])
                 return
 
-    def _rest(self, delta: Delta, out: list[Event]) -> None:
+    def _say(self, delta: Delta, out: list[Event]) -> None:
         """Reasoning, text and calls of one chunk: in the order in which a model says them."""
+        reader = self._reader
         if delta.reasoning_content:
-            self._reader.reasoning("reasoning_content", delta.reasoning_content, out)
+            reader.reasoning("reasoning_content", delta.reasoning_content, out)
         if delta.reasoning:
-            self._reader.reasoning("reasoning", delta.reasoning, out)
+            reader.reasoning("reasoning", delta.reasoning, out)
         if delta.content:
-            self._reader.text(delta.content, out)
+            reader.text(delta.content, out)
         for call in delta.tool_calls or ():
             function = call.function
             if call.id is None and function.name is None:
-                self._reader.arguments(call.index, function.arguments, out)
+                reader.arguments(call.index, function.arguments, out)
             else:
-                self._reader.call(Fragment(call.index, call.id or "", function.name or "", function.arguments), out)
+                reader.call(Fragment(call.index, call.id or "", function.name or "", function.arguments), out)
 
     def _unusual(self, event: bytes, data: bytes, out: list[Event]) -> bool:
-        """Read a frame as a document; True when it is the last one."""
+        """Read a frame that is not in the midst of an answer; True when it is the last one."""
         self._plain = None
         if data.strip() == DONE:
             self._done = True
-        elif document := decode_document(event, data):
+        elif (event or not self._edge(data, out)) and (document := decode_document(event, data)):
             self._reader.chunk(document, out)
         return self._done
+
+    def _edge(self, data: bytes, out: list[Event]) -> bool:
+        """Read the first or one of the last chunks by type, if it has the usual form."""
+        try:
+            chunk = decode_edge(data)
+        except UNUSUAL:
+            return False
+        reader = self._reader
+        reader.count(usage_of(chunk.usage, chunk.service_tier))
+        if not reader.begun:
+            reader.begin(chunk.id, chunk.created, chunk.model, out)
+        for choice in chunk.choices:
+            self._say(choice.delta, out)
+            reader.finish(choice.finish_reason)
+        return True
 
     def _late(self, blocks: list[bytes]) -> None:
         """Behind the end some servers tell the usage; nothing else counts there."""
         for block in blocks:
             with suppress(GatewayError):
-                self._reader.count(decode_document(*parse(block)))
+                self._reader.count(usage_in(decode_document(*parse(block))))
 
     def _unframed(self) -> list[Frame]:
         """An answer that is no stream: a whole one in JSON, or an error page."""
