@@ -102,6 +102,25 @@ def test_a_frame_of_another_shape(dialect: Dialect) -> None:
             survives(dialect, [b"\n\n".join([*frames[:at], odd, *frames[at + 1 :]])])
 
 
+BLOCK = b'data: {"type":"content_block_start","index":0,"content_block":%b}\n\n'
+DEEP_FRAMES = (
+    BLOCK % b'{"type":"tool_use","id":"1","name":"f","input":{"a":DEEP}}',
+    BLOCK % b'{"type":"novel","data":DEEP}',
+    b'data: {"id":"1","choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":DEEP}}]}}]}\n\n',
+)
+
+
+@each_dialect
+@pytest.mark.parametrize("levels", [100, 240, 300, 1000, 5000])
+def test_an_answer_nested_deep(dialect: Dialect, levels: int) -> None:
+    deep = b"[" * levels + b"]" * levels
+    body = dialect.encode_response(ANSWER, FORM)
+    answers_well(dialect, body.replace(b'"Paris"', deep).replace(rb"\"Paris\"", deep))
+    answers_well(dialect, body[:-1] + b',"novel":' + deep + b"}")
+    for frame in DEEP_FRAMES:
+        survives(dialect, [frame.replace(b"DEEP", deep)])
+
+
 @each_dialect
 def test_an_answer_of_another_shape(dialect: Dialect) -> None:
     for _, mutant in mutants(orjson.loads(dialect.encode_response(ANSWER, FORM))):
