@@ -5,7 +5,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -58,6 +58,7 @@ def launch(ctx: click.Context, *, config: Path | None, only_print: bool, client:
         ctx.exit(_run([command, *args], _environment(program, address)))
     from llmux.cli.beside import gateway
 
+    _when_stopped(_leave)
     with gateway(config) as url:
         ctx.exit(_run([command, *args], _environment(program, replace(address, url=url))))
 
@@ -102,10 +103,23 @@ def _print(program: Program, address: Address) -> None:
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run to the end. The client alone hears Ctrl-C; a request to stop is handed on to it."""
+    """Run to the end. The client alone hears Ctrl-C; a request to stop is handed on to it, also one that came early."""
+    early: list[int] = []
+    _when_stopped(early.append)
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the client would inherit
     with subprocess.Popen(command, env=environment) as child:  # noqa: S603 - the person asked for this command
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda got, _frame: child.send_signal(got))
+        _when_stopped(child.send_signal)
+        for number in early:
+            child.send_signal(number)
         code = child.wait()
     return 128 - code if code < 0 else code
+
+
+def _when_stopped(react: Callable[[int], object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, _frame: react(got))
+
+
+def _leave(number: int) -> None:
+    """End in the ordinary way, so that a gateway of ours is ended too."""
+    raise SystemExit(128 + number)

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from llmux.cli.clients import CLIENTS
+from llmux.cli.main import llmux as command
 from tests.cli.running import COMMAND, ask, llmux, running, surroundings
 
 CLAUDE = f"""#!{sys.executable}
@@ -105,6 +107,29 @@ def test_a_request_to_stop_is_passed_on(tmp_path: Path, tools: Path, free_port: 
         assert process.stdout.readline() == "started\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 128 + signal.SIGTERM
+
+
+def test_a_request_to_stop_while_its_gateway_starts(tmp_path: Path, tools: Path, free_port: int, monkeypatch) -> None:
+    """The gateway that was being started goes too."""
+    began: list[subprocess.Popen[bytes]] = []
+
+    def stop_instead(child: subprocess.Popen[bytes], log: object) -> str:
+        began.append(child)
+        signal.raise_signal(signal.SIGTERM)
+        return ""
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for name, value in env(tmp_path, tools).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("llmux.cli.beside._url", stop_instead)
+    try:
+        told = CliRunner().invoke(command, ["launch", "claude"], prog_name="llmux")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert told.exit_code == 128 + signal.SIGTERM
+    assert began[0].poll() is not None
 
 
 def test_a_gateway_that_does_not_start(tmp_path: Path, tools: Path, free_port: int) -> None:
