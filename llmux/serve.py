@@ -93,16 +93,21 @@ class Serving:
         self._loaded, self.house = loaded, house
         self._ground.tell(ConfigReloaded(self._files()))
 
-    async def until_stopped(self) -> None:
-        """Wait for a signal to stop; meanwhile reload on SIGHUP and when a file is saved."""
+    async def until_stopped(self, on_ready: Callable[[], None]) -> None:
+        """Wait for a signal to stop; meanwhile share with other workers, and reload on SIGHUP and when a file is saved.
+
+        `on_ready` is called as soon as signals are heard: who then sends one finds us listening.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch_files())
+            background = [tasks.create_task(self._ground.ledger.run()), tasks.create_task(self._watch_files())]
+            on_ready()
             await self._stopping.wait()
-            watching.cancel()
+            for task in background:
+                task.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for open answers
             loop.remove_signal_handler(number)
 
@@ -135,7 +140,7 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
     loaded, worker = loader(), os.environ.get(WORKER_VARIABLE)
     if loaded.config.workers > 1 and worker is None:
         supervisor = Supervisor(loaded.config.workers, os.environ, SystemClock(), loaded.config.drain_timeout + GRACE_S)
-        code = asyncio.run(supervisor.run([sys.executable, "-m", "llmux", *sys.argv[1:]]))
+        code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
         if code:
             raise SystemExit(code)
         return
@@ -146,16 +151,11 @@ async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callabl
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        async with open_ground(loaded, log, clock) as ground, asyncio.TaskGroup() as tasks:
+        async with open_ground(loaded, log, clock) as ground:
             serving = Serving(loader, loaded, ground)
-            keeping = tasks.create_task(ground.ledger.run())
-            try:
-                async with serving.listening(shared_port=config.workers > 1) as url:
-                    gc.freeze()  # what was built until now stays: the collector need not look at it again
-                    on_ready(Ready(url, loaded, serving.house))
-                    await serving.until_stopped()
-            finally:
-                keeping.cancel()
+            async with serving.listening(shared_port=config.workers > 1) as url:
+                gc.freeze()  # what was built until now stays: the collector need not look at it again
+                await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
     finally:
         log.flush()
 

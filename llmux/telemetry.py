@@ -96,13 +96,3 @@ class Notice(Fact):
 
 
 Listener = Callable[[Fact], None]
-
-
-def tell(*listeners: Listener) -> Listener:
-    """One voice for many ears."""
-
-    def voice(fact: Fact) -> None:
-        for listener in listeners:
-            listener(fact)
-
-    return voice

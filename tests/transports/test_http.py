@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from llmux.errors import BackendCut, BackendFailed, BackendSlow, BackendUnreachable
-from llmux.transports.base import Call
+from llmux.transports.base import Call, Reply
 from llmux.transports.http import HttpTransport, open_session
 
 CALL = Call("/v1/x?beta=true", {"x-one": "1", "content-type": "application/json"}, b'{"a":1}')
@@ -141,6 +141,11 @@ async def test_hung_up_without_an_answer() -> None:
             await http.open(CALL, 5)
 
 
+async def to_the_end(reply: Reply) -> None:
+    while await reply.read():
+        pass
+
+
 BROKEN = {
     "length": b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf",
     "chunked": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
@@ -158,8 +163,7 @@ async def test_cut_in_the_middle(answer: bytes) -> None:
     async with peer(behave) as url, transport(url) as http:
         reply = await http.open(CALL, 5)
         with pytest.raises(BackendCut):
-            while await reply.read():
-                pass
+            await to_the_end(reply)
         reply.close()
 
 
