@@ -14,7 +14,7 @@ import aiohttp
 
 from llmux import __version__
 from llmux.clock import Clock, SystemClock
-from llmux.config.endpoint import Endpoint
+from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.credentials.keys import sign
@@ -103,7 +103,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=cards(assembled, int(ground.started)),
         allowed=lambda client, model: not client.models or matches(client.models, model),
-        door=door(config),
+        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in assembled.endpoints.values())),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
@@ -120,7 +120,7 @@ def _route(endpoint: Endpoint, ground: Ground) -> Route:
     return Route(TABLE[endpoint.dialect], transport, lambda context: sign(endpoint, context.credential), endpoint.maker)
 
 
-def door(config: Config) -> Door:
+def door(config: Config, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
         digest(token.key.reveal()): Client(
@@ -128,7 +128,7 @@ def door(config: Config) -> Door:
         )
         for name, token in config.tokens.items()
     }
-    return Door(clients, allow_anonymous=config.allow_anonymous)
+    return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
 
 
 def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:

@@ -68,6 +68,15 @@ class Ledger:
         now = self._clock.now()
         return {backend.name: self._condition(backend, model, now) for backend in backends}
 
+    @property
+    def nobody_rests(self) -> bool:
+        """Whether no failure of any backend is remembered."""
+        return not self._rests.values
+
+    def is_unlimited(self, backend: Backend) -> bool:
+        """Whether nothing but a rest can ever speak against the backend."""
+        return not backend.windows and not self._limits.limited(backend)
+
     async def reserve(self, backend: Backend) -> Reservation:
         """Count a request in the backend's windows.
 

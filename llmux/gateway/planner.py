@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from llmux.clock import Clock
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.tokenizer import PIECE_CHARACTERS, Tokenizer
+from llmux.ir.capability import Capability
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -18,6 +19,9 @@ from llmux.routing import requirements, selector, tokens
 from llmux.routing.catalog import Backend, Catalog, candidates
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Choice, Policy
+
+# Plans that are remembered: a client asks for the same few models, but it may ask for any name.
+MOST_KEPT = 256
 
 
 class Plan(Value):
@@ -41,6 +45,7 @@ class Planner:
         tokenizer: Tokenizer,
     ) -> None:
         self._catalog = catalog
+        self._kept: dict[tuple[str, frozenset[Capability], tuple[str, ...]], Plan] = {}
         self._tokenizer = tokenizer
         self._ledger = ledger
         self._clock = clock
@@ -49,6 +54,23 @@ class Planner:
     async def plan(self, request: Request, client: Client) -> Plan:
         """Decide. A plan may be empty: its choice then says why."""
         needs = requirements.read(request)
+        key = (request.model, needs.capabilities, client.models)
+        kept = self._kept.get(key)
+        if kept is not None and self._ledger.nobody_rests:
+            return Plan(needs, kept.pool, kept.choice, None)
+        plan = await self._decide(request, needs, client)
+        if plan.choice.plan and self._ledger.nobody_rests and self._is_steady(plan):
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[key] = plan
+        return plan
+
+    def _is_steady(self, plan: Plan) -> bool:
+        """Would the next request like this one get the same plan, as long as nobody rests?"""
+        backends = plan.pool.values()
+        return all(backend.profile.context is None and self._ledger.is_unlimited(backend) for backend in backends)
+
+    async def _decide(self, request: Request, needs: Needs, client: Client) -> Plan:
         pool = candidates(self._catalog, request.model)
         counted = await self.count(request) if selector.needs_count(needs, pool) else None
         choice = selector.choose(

@@ -39,9 +39,13 @@ def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterato
 class Door:
     """Lets in who may come in."""
 
-    def __init__(self, clients: Mapping[bytes, Client], *, allow_anonymous: bool) -> None:
-        """`clients` by the digest of their token. Without any, everybody on this machine may come in."""
+    def __init__(self, clients: Mapping[bytes, Client], *, allow_anonymous: bool, passes_keys_on: bool = False) -> None:
+        """`clients` by the digest of their token. Without any, everybody on this machine may come in.
+
+        `passes_keys_on`: a provider is asked with the caller's own key.
+        """
         self._clients = clients
+        self._passes_keys_on = passes_keys_on and not clients
         self._allow_anonymous = allow_anonymous
 
     def admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
@@ -59,7 +63,7 @@ class Door:
 
     def passes_on(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
         """The caller's own key for a backend. A token of ours is never one."""
-        return "" if self._clients else next(credentials(headers, query), "")
+        return next(credentials(headers, query), "") if self._passes_keys_on else ""
 
     def _known(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
         brought = False

@@ -318,3 +318,17 @@ async def test_where_a_tokenizer_is_installed_it_decides() -> None:
     table.tokenizer._load = lambda: len  # a tokenizer that takes every character for a token
     with pytest.raises(ContextTooLong, match=r"prompt is too long: 5\d\d\d tokens > 2000 maximum"):
         await table.ask(LONG)
+
+
+async def test_a_plan_that_is_remembered_is_that_of_a_house_in_health() -> None:
+    """A plan made while a backend rests must not outlive the rest."""
+    table = Table(ScriptedTransport(failure(429, **{"retry-after": "60"}), OK), ScriptedTransport(OK))
+    assert [await backend_of(table) for _ in range(3)] == ["b", "b", "b"]
+    table.clock.advance(61)
+    assert [await backend_of(table) for _ in range(3)] == ["a", "a", "a"]
+
+
+async def backend_of(table: Table) -> str:
+    opened = (await table.ask())[0]
+    assert isinstance(opened, Opened)
+    return opened.backend

@@ -6,7 +6,7 @@ import pytest
 
 from llmux.config.schema import Cors
 from llmux.responder import Client
-from llmux.server.auth import is_loopback
+from llmux.server.auth import Door, is_loopback
 from llmux.server.endpoint import header_safe, safe_query
 from llmux.server.peer import client_address
 from tests.server.house import BODIES, running
@@ -252,3 +252,10 @@ async def test_no_fact_holds_a_prompt_unless_the_owner_says_so(stream: bool) -> 
             assert ("a secret prompt" in told) is log_bodies
             assert ("one " in told) is log_bodies
             assert "sk-key" not in told
+
+
+def test_the_callers_own_key_goes_on_only_where_a_provider_wants_it() -> None:
+    brought = {"authorization": "Bearer sk-mine"}
+    assert Door({}, allow_anonymous=False, passes_keys_on=True).passes_on(brought, {}) == "sk-mine"
+    assert Door({}, allow_anonymous=False).passes_on(brought, {}) == ""
+    assert Door({b"digest": Client("c")}, allow_anonymous=False, passes_keys_on=True).passes_on(brought, {}) == ""
