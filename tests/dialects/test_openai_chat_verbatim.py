@@ -171,6 +171,46 @@ def test_usage_behind_the_end_counts_if_it_comes_along() -> None:
     assert (event.data, event.usage) == (body, Usage(input_tokens=3, output_tokens=2))
 
 
+VERDICT = {"id": "", "choices": [{"index": 0, "finish_reason": None, "content_filter_offsets": {"check_offset": 1}}]}
+TAILS: dict[str, bytes] = {
+    "compact": stream(SAYS, SAYS, END, LAST),
+    "spaced": stream(SAYS, SAYS, END, LAST, compact=False),
+    "CRLF": stream(SAYS, SAYS, END, LAST).replace(b"\n", b"\r\n"),
+    "CR": stream(SAYS, SAYS, END, LAST).replace(b"\n", b"\r"),
+    "mixed line ends": stream(SAYS, END) + stream(LAST).replace(b"\n", b"\r\n"),
+    "usage with a late word": stream(SAYS, END, chunk({"content": "b"}, usage=USAGE)),
+    "an empty word behind": stream(SAYS, END, LAST, chunk({"content": ""}, usage=None)),
+    "no finish reason in the midst": stream({"choices": [{"delta": {"content": "b"}}]}, END, LAST),
+    "one line more": stream(SAYS, END, LAST).replace(b'data: {"id":"r","model"', b'id: 7\ndata: {"id":"r","model"'),
+}
+
+
+@pytest.mark.parametrize("size", [None, 1, 7, 400])
+@pytest.mark.parametrize("case", TAILS)
+def test_the_end_is_found_however_it_comes(case: str, size: int | None) -> None:
+    """A frame that could end the answer is read wherever the cuts are."""
+    body = stream(ROLE, SAYS) + TAILS[case] + stream("[DONE]")
+    last = run(body, size)[-1]
+    assert isinstance(last, Verbatim)
+    assert (last.finish_reason, last.usage) == (FinishReason.END, Usage(input_tokens=3, output_tokens=2))
+
+
+def test_a_verdict_behind_the_end_hides_no_end() -> None:
+    """Azure's filter has its say behind the finish reason, and looks like the midst."""
+    (event,) = OPENAI_CHAT.verbatim().feed(stream(SAYS, SAYS, END, VERDICT, "[DONE]"))
+    assert isinstance(event, Verbatim)
+    assert event.finish_reason is FinishReason.END
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_an_error_in_the_midst_of_a_read_ends_it_there(end: bytes) -> None:
+    decoder = OPENAI_CHAT.verbatim()
+    decoder.feed(stream(SAYS).replace(b"\n", end))
+    before, behind = stream(SAYS, SAYS).replace(b"\n", end), stream(ERROR, SAYS, SAYS).replace(b"\n", end)
+    told, error = decoder.feed(before + behind)
+    assert (told, type(error)) == (Verbatim(before), StreamError)
+
+
 def test_a_call_is_seen_by_its_finish_reason() -> None:
     (event,) = OPENAI_CHAT.verbatim().feed(stream(SAYS, chunk(finish="tool_calls"), "[DONE]"))
     assert isinstance(event, Verbatim)

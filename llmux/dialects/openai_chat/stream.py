@@ -13,7 +13,7 @@ from llmux.dialects.openai_chat.answer import decode_document, usage_in
 from llmux.dialects.openai_chat.calls import Fragment
 from llmux.dialects.openai_chat.errors import decode_error
 from llmux.dialects.openai_chat.reader import Reader
-from llmux.dialects.openai_chat.usual import UNUSUAL, Delta, decode_chunk, decode_edge, usage_of
+from llmux.dialects.openai_chat.usual import UNUSUAL, Delta, decode_chunk, edge, usage_of
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
 from llmux.wire.sse import DONE, Frame, SseFramer, parse
@@ -109,9 +109,8 @@ class Decoder:
 
     def _edge(self, data: bytes, out: list[Event]) -> bool:
         """Read the first or one of the last chunks by type, if it has the usual form."""
-        try:
-            chunk = decode_edge(data)
-        except UNUSUAL:
+        chunk = edge(data)
+        if chunk is None:
             return False
         reader = self._reader
         reader.count(usage_of(chunk.usage, chunk.service_tier))

@@ -147,6 +147,14 @@ decode_chunk = msgspec.json.Decoder(Chunk).decode
 decode_edge = msgspec.json.Decoder(Edge).decode
 
 
+def edge(data: bytes) -> Edge | None:
+    """A chunk as OpenAI specifies it; None when it does not fit."""
+    try:
+        return decode_edge(data)
+    except UNUSUAL:
+        return None
+
+
 # --- a whole answer --------------------------------------------------------------------------------------------------
 
 

@@ -1,27 +1,24 @@
 """A backend's answer for a client of this same dialect: bytes as they came, and the few facts that the house needs.
 
 Until the first words every frame is read: a failure there is told as such and its bytes are not given, so that another
-backend can still be asked. From then on whole frames pass unread, and only a batch is read that holds an error or does
-not end like the midst of an answer: servers tell usage and finish last. The searches cannot hit inside a JSON string.
+backend can still be asked. From then on whole frames pass unread, but for the few that need reading: see `frames.py`.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from llmux.dialects.openai_chat.answer import decode_document, failed_finish, fault_in, told_reason, usage_in
+from llmux.dialects.openai_chat.frames import frames, last_frame_end, notable, parse_raw, passes
 from llmux.dialects.openai_chat.reasoning import objects
 from llmux.dialects.openai_chat.schema import NO_WORDS
 from llmux.dialects.openai_chat.stream import CUT, EMPTY, Decoder
+from llmux.dialects.openai_chat.usual import edge, usage_of
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError, Verbatim
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
-from llmux.wire.sse import BOM, DONE, MAX_FRAME_BYTES, parse
-
-FRAME_END = re.compile(rb"\r?\n\r?\n|\r\r")
-ERROR = b'"error"'
+from llmux.wire.sse import DONE, MAX_FRAME_BYTES
 
 
 class VerbatimDecoder:
@@ -42,8 +39,8 @@ class VerbatimDecoder:
     def feed(self, data: bytes) -> list[Event]:
         if self._over or not data:
             return []
-        if self._content and not self._pending and data.endswith(b"\n\n"):  # whole frames, as nearly every read brings
-            return self._frames(data)
+        if not self._pending and data.endswith(b"\n\n"):  # whole frames, as nearly every read brings
+            return [Verbatim(data)] if self._content and passes(data) else self._frames(data)
         end = last_frame_end(self._edge + data) - len(self._edge)
         if end <= 0:
             return self._hold(data)
@@ -80,16 +77,11 @@ class VerbatimDecoder:
 
     def _frames(self, whole: bytes) -> list[Event]:
         """The events of whole frames."""
-        if self._content and ERROR not in whole and is_midst(last_frame(whole)):
-            return [Verbatim(whole)]
-        given = 0
-        for start, end in frames(whole):
+        for start, end in self._to_read(whole):
             try:
-                if self._must_read(whole[start:end]):
-                    self._read(whole[start:end])
+                self._read(whole[start:end])
             except GatewayError as error:
-                return self._fail(error, whole[:given])
-            given = end
+                return self._fail(error, whole[:start])
             if self._done:
                 self._facts.read_late(whole[end:])
                 return self._end(whole[:end])
@@ -97,8 +89,13 @@ class VerbatimDecoder:
             return self._hold(whole)
         return [self._given(whole)]
 
-    def _must_read(self, frame: bytes) -> bool:
-        return not self._content or ERROR in frame or not is_midst(frame)
+    def _to_read(self, whole: bytes) -> Iterator[tuple[int, int]]:
+        """Where the frames are that must be read: each one until the first words, then what needs reading."""
+        for start, end in frames(whole):
+            if self._content:
+                yield from notable(whole, start)
+                return
+            yield start, end
 
     def _read(self, frame: bytes) -> None:
         """Note what one frame says.
@@ -106,6 +103,13 @@ class VerbatimDecoder:
         Raises:
             GatewayError: it tells of a failure, or is not JSON.
         """
+        if frame[:7] == b"data: {" and (chunk := edge(frame[6:])):
+            self._streams = True
+            self._facts.count(usage_of(chunk.usage, chunk.service_tier))
+            for choice in chunk.choices:
+                self._facts.finish(choice.finish_reason)
+                self._content = self._content or bool(choice.finish_reason) or choice.delta.speaks
+            return
         event, data = parse_raw(frame)
         if not data:
             return
@@ -151,67 +155,41 @@ class Facts:
         self.usage: Usage | None = None
 
     def read(self, document: dict[str, Any]) -> None:
-        """Note usage and finish reasons.
+        """Note what a document tells.
 
         Raises:
             GatewayError: the document tells of a failure.
         """
         if failure := fault_in(document):
             raise failure
-        self.usage = usage_in(document) or self.usage
-        for word in (choice.get("finish_reason") for choice in objects(document.get("choices"))):
-            if failure := failed_finish(word):
-                raise failure
-            if isinstance(word, str) and word not in NO_WORDS:
-                self._words.append(word)
+        self.count(usage_in(document))
+        for choice in objects(document.get("choices")):
+            self.finish(choice.get("finish_reason"))
+
+    def count(self, usage: Usage | None) -> None:
+        """Note the usage, if any."""
+        self.usage = usage or self.usage
+
+    def finish(self, word: Any) -> None:
+        """Note a finish reason.
+
+        Raises:
+            GatewayError: it tells of a failure.
+        """
+        if failure := failed_finish(word):
+            raise failure
+        if isinstance(word, str) and word not in NO_WORDS:
+            self._words.append(word)
 
     def read_late(self, rest: bytes) -> None:
         """Behind the end some servers tell the usage; nothing else counts there."""
         for start, end in frames(rest):
             with suppress(GatewayError):
-                self.usage = usage_in(decode_document(*parse_raw(rest[start:end]))) or self.usage
+                self.count(usage_in(decode_document(*parse_raw(rest[start:end]))))
 
     @property
     def finish_reason(self) -> FinishReason | None:
         return told_reason(self._words) if self._words else None
-
-
-# --- frames ----------------------------------------------------------------------------------------------------------
-
-
-def last_frame_end(data: bytes) -> int:
-    """Where the last blank line of `data` ends; 0: there is none."""
-    ends = [(b"\n\n", 2)] if b"\r" not in data else [(b"\n\n", 2), (b"\n\r\n", 3), (b"\r\r", 2)]
-    return max(found + length if (found := data.rfind(blank)) >= 0 else 0 for blank, length in ends)
-
-
-def last_frame(whole: bytes) -> bytes:
-    """The last of whole frames."""
-    blank = b"\n\r\n" if whole.endswith(b"\r\n") else b"\n\n"
-    found = whole.rfind(blank, 0, -len(blank))
-    return whole[found + len(blank) :] if found >= 0 else whole
-
-
-def frames(whole: bytes) -> Iterator[tuple[int, int]]:
-    """Where each frame of `whole` begins and ends, its blank line included; whatever is left is one too."""
-    start = 0
-    for blank in FRAME_END.finditer(whole):
-        yield start, blank.end()
-        start = blank.end()
-    if start < len(whole):
-        yield start, len(whole)
-
-
-def parse_raw(frame: bytes) -> tuple[bytes, bytes]:
-    """Name and data of a frame with any line ends."""
-    return parse(frame.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b"\n"))
-
-
-def is_midst(frame: bytes) -> bool:
-    """Whether a frame is surely no end and tells no usage, in the spacing of JavaScript or of Python."""
-    return (b'"finish_reason":null' in frame or b'"finish_reason": null' in frame) and not (
-        b'"usage":{' in frame or b'"usage": {' in frame
-    )
 
 
 def says_something(document: dict[str, Any]) -> bool:
