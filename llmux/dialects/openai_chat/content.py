@@ -72,6 +72,8 @@ def cache_mark(fields: Fields) -> CacheMark | None:
 
 def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:
     """What an object says beyond `known`. A null says nothing: some backends refuse `cache_control: null`."""
+    if fields.document.keys() <= known:  # nearly always
+        return None
     rest = {name: value for name, value in fields.document.items() if name not in known and value is not None}
     return Extra(NAME, rest) if rest else None
 

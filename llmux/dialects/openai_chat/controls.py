@@ -25,7 +25,18 @@ BY_SCHEMA = "Answer with JSON only, without any other text. It must be valid und
 # --- decode ----------------------------------------------------------------------------------------------------------
 
 
+# Where these are absent, as they mostly are, nothing has to be looked for. Values never change: one will do.
+SAMPLING = frozenset(Sampling.__struct_fields__)
+ASKS_TO_REASON = frozenset({
+    "reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs",
+    "extra_body",
+})  # fmt: skip
+NO_SAMPLING, NO_CONTROL, FREE_FORM = Sampling(), ReasoningControl(), OutputFormat()
+
+
 def decode_sampling(body: Fields) -> Sampling:
+    if SAMPLING.isdisjoint(body.document):
+        return NO_SAMPLING
     bias = body.object("logit_bias")
     return Sampling(
         temperature=body.number("temperature"),
@@ -51,6 +62,8 @@ def decode_max_tokens(body: Fields) -> int | None:
 
 def decode_reasoning_control(body: Fields) -> ReasoningControl:
     """What any of the spellings says that servers have for it; the first that says something counts."""
+    if ASKS_TO_REASON.isdisjoint(body.document):
+        return NO_CONTROL
     for decode in SPELLINGS:
         control = decode(body)
         if control.mode != "unset":
@@ -136,7 +149,7 @@ def decode_output(body: Fields) -> OutputFormat | None:
     """The form of the answer; None for one that we have no word for (a grammar), which `extra` then carries."""
     fields = body.object("response_format")
     if fields is None:
-        return OutputFormat()
+        return FREE_FORM
     kind = fields.need_text("type")
     if kind == "json_schema":
         spec = fields.object("json_schema") or Fields(None, fields.at("json_schema"))

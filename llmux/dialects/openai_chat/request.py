@@ -92,6 +92,8 @@ def _decode_metadata(fields: Fields) -> dict[str, str] | None:
 
 def _decode_extra(document: Wire, *, understood: bool) -> Extra | None:
     """What we have no word for. `understood`: the response format."""
+    if understood and "reasoning_effort" not in document and document.keys() <= KNOWN:
+        return None
     known = KNOWN if understood else KNOWN - {"response_format"}
     if document.get("reasoning_effort") not in EFFORT_RANK or not KNOBS.isdisjoint(document):
         known -= {"reasoning_effort"}
