@@ -14,7 +14,8 @@ from llmux.errors import BadRequest
 REPLACEMENT = "\ufffd"
 # What no backend takes in a text: halves of surrogate pairs, which JSON can spell and UTF-8 cannot, and NUL.
 UNSAYABLE = re.compile("[\ud800-\udfff\0]")
-MAY_HOLD_UNSAYABLE = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+HOLDS_NUL = re.compile(rb"\\u0000")
+MAY_HOLD_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 # Legal in JSON, but ends of lines to many readers of a stream (str.splitlines): https://github.com/tc39/proposal-json-superset
 LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
@@ -26,17 +27,27 @@ def read(body: bytes) -> tuple[dict[str, Any], bool]:
     Raises:
         BadRequest: it is not JSON, no object, or nested more than 250 levels deep.
     """
-    suspicious = b"\\u" in body and MAY_HOLD_UNSAYABLE.search(body) is not None
     try:
-        # orjson refuses half a surrogate pair; clients cut texts in the middle of one and send it.
-        document = json.loads(body, parse_constant=_refuse) if suspicious else orjson.loads(body)
-        clean = sayable(document) if suspicious else document
+        document, clean = _load(body)
         orjson.dumps(clean)  # what is nested deeper than it can be written must not come further; a tenth of reading
     except (ValueError, TypeError, RecursionError) as error:
         raise BadRequest(f"The body is not valid JSON: {error}") from None
     if not isinstance(clean, dict):
         raise BadRequest("The body must be a JSON object.")
-    return clean, suspicious and clean != document
+    return clean, clean is not document and clean != document
+
+
+def _load(body: bytes) -> tuple[Any, Any]:
+    """The JSON value in `body`, and the same with nothing in it that cannot be said."""
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        # It refuses half a surrogate pair; clients cut texts in the middle of one and send it.
+        if not MAY_HOLD_HALF.search(body):
+            raise
+        document = json.loads(body, parse_constant=_refuse)
+        return document, sayable(document)
+    return document, sayable(document) if HOLDS_NUL.search(body) else document
 
 
 def decode(data: bytes) -> Any:
