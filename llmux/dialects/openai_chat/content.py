@@ -38,6 +38,7 @@ from llmux.ir.content import (
 from llmux.ir.value import Value
 
 PDF = "application/pdf"
+TEXT_PART = frozenset({"type", "text"})
 SEPARATOR = "\n\n"  # between texts that stood apart
 
 
@@ -56,10 +57,13 @@ def decode_parts(content: Any, path: str) -> tuple[Part, ...]:
         return (Text(text=content),)
     if not isinstance(content, list):
         refuse(path, "a string or an array of parts")
-    return tuple(_decode_part(Fields(part, f"{path}.{index}")) for index, part in enumerate(content))
+    return tuple([_decode_part(part, f"{path}.{index}") for index, part in enumerate(content)])
 
 
-def _decode_part(part: Fields) -> Part:
+def _decode_part(wire: Any, path: str) -> Part:
+    if isinstance(wire, dict) and wire.keys() == TEXT_PART and wire["type"] == "text" and isinstance(wire["text"], str):
+        return Text(text=wire["text"])  # nearly always
+    part = Fields(wire, path)
     decode = DECODERS.get(part.need_text("type"))
     return decode(part) if decode else Opaque(dialect=NAME, raw=part.document)
 
@@ -79,7 +83,7 @@ def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:
 
 
 def _text(part: Fields) -> Part:
-    extra = beyond(part, frozenset({"type", "text"}))
+    extra = beyond(part, TEXT_PART)
     return Text(text=part.need_text("text"), cache=cache_mark(part), extra=extra)
 
 
@@ -130,14 +134,6 @@ def _file_source(file: Fields) -> Inline | Link | FileId:
     return Inline(PDF, data)
 
 
-def _refusal(part: Fields) -> Part:
-    return Refusal(text=part.need_text("refusal"))
-
-
-def _thinking(part: Fields) -> Part:
-    return Reasoning(text=thinking_text(part.document.get("thinking")))
-
-
 def thinking_text(thinking: Any) -> str:
     """The text of Mistral's thinking part: a string, or an array of text parts."""
     if isinstance(thinking, list):
@@ -152,8 +148,8 @@ DECODERS: Mapping[str, Callable[[Fields], Part]] = {
     "image_url": _image,
     "input_audio": _audio,
     "file": _file,
-    "refusal": _refusal,
-    "thinking": _thinking,
+    "refusal": lambda part: Refusal(text=part.need_text("refusal")),
+    "thinking": lambda part: Reasoning(text=thinking_text(part.document.get("thinking"))),
 }
 
 
@@ -209,7 +205,7 @@ def _encode_part(part: Part, draft: Draft) -> list[dict[str, Any]]:
 
 def content_of(encoded: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """A plain string where one text is all: every server takes it."""
-    if len(encoded) == 1 and encoded[0].keys() == {"type", "text"}:
+    if len(encoded) == 1 and encoded[0].keys() == TEXT_PART:
         return str(encoded[0]["text"])
     return encoded
 

@@ -25,31 +25,27 @@ BY_SCHEMA = "Answer with JSON only, without any other text. It must be valid und
 # --- decode ----------------------------------------------------------------------------------------------------------
 
 
-# Where these are absent, as they mostly are, nothing has to be looked for. Values never change: one will do.
-SAMPLING = frozenset(Sampling.__struct_fields__)
-ASKS_TO_REASON = frozenset({
-    "reasoning_effort", "reasoning", "thinking", "enable_thinking", "thinking_budget", "chat_template_kwargs",
-    "extra_body",
-})  # fmt: skip
-NO_SAMPLING, NO_CONTROL, FREE_FORM = Sampling(), ReasoningControl(), OutputFormat()
+def _object(body: Fields, name: str) -> dict[str, Any] | None:
+    fields = body.object(name)
+    return fields.document if fields else None
+
+
+SAMPLING: Mapping[str, Callable[[Fields, str], Any]] = {
+    "temperature": Fields.number,
+    "top_p": Fields.number,
+    "top_k": Fields.integer,
+    "min_p": Fields.number,
+    "seed": Fields.integer,
+    "presence_penalty": Fields.number,
+    "frequency_penalty": Fields.number,
+    "logit_bias": _object,
+    "logprobs": Fields.flag,
+    "top_logprobs": Fields.integer,
+}
 
 
 def decode_sampling(body: Fields) -> Sampling:
-    if SAMPLING.isdisjoint(body.document):
-        return NO_SAMPLING
-    bias = body.object("logit_bias")
-    return Sampling(
-        temperature=body.number("temperature"),
-        top_p=body.number("top_p"),
-        top_k=body.integer("top_k"),
-        min_p=body.number("min_p"),
-        seed=body.integer("seed"),
-        presence_penalty=body.number("presence_penalty"),
-        frequency_penalty=body.number("frequency_penalty"),
-        logit_bias=bias.document if bias else None,
-        logprobs=body.flag("logprobs"),
-        top_logprobs=body.integer("top_logprobs"),
-    )
+    return Sampling(**{name: take(body, name) for name, take in SAMPLING.items() if name in body.document})
 
 
 def decode_max_tokens(body: Fields) -> int | None:
@@ -62,8 +58,6 @@ def decode_max_tokens(body: Fields) -> int | None:
 
 def decode_reasoning_control(body: Fields) -> ReasoningControl:
     """What any of the spellings says that servers have for it; the first that says something counts."""
-    if ASKS_TO_REASON.isdisjoint(body.document):
-        return NO_CONTROL
     for decode in SPELLINGS:
         control = decode(body)
         if control.mode != "unset":
@@ -149,7 +143,7 @@ def decode_output(body: Fields) -> OutputFormat | None:
     """The form of the answer; None for one that we have no word for (a grammar), which `extra` then carries."""
     fields = body.object("response_format")
     if fields is None:
-        return FREE_FORM
+        return OutputFormat()
     kind = fields.need_text("type")
     if kind == "json_schema":
         spec = fields.object("json_schema") or Fields(None, fields.at("json_schema"))

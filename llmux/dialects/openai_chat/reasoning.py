@@ -18,10 +18,13 @@ TEXTS = ("reasoning_content", "reasoning")
 FIELDS = frozenset({*TEXTS, "reasoning_details", "thinking_blocks"})
 # Where a call, or a message, carries Google's proof: the field, and what is inside it.
 THOUGHTS = (("extra_content", "google", "thought_signature"), ("provider_specific_fields", "thought_signature"))
+THOUGHT_HOLDERS = frozenset(path[0] for path in THOUGHTS)
 
 
 def decode_reasoning(message: Wire) -> tuple[Reasoning, ...]:
     """The reasoning that a whole message carries, its states attached."""
+    if FIELDS.isdisjoint(message) and THOUGHT_HOLDERS.isdisjoint(message):
+        return ()
     blocks = objects(message.get("thinking_blocks"))
     if parts := tuple(part for block in blocks if (part := thinking_block(block))):
         return parts
@@ -64,6 +67,8 @@ def decode_details(details: Sequence[Wire]) -> tuple[ReasoningState, ...]:
 
 def thought(holder: Wire) -> tuple[ReasoningState, ...]:
     """Google's proof on a tool call or on a message; it may be an envelope of ours."""
+    if THOUGHT_HOLDERS.isdisjoint(holder):  # nearly always
+        return ()
     for path in THOUGHTS:
         value: Any = holder
         for step in path:

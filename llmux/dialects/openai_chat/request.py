@@ -5,6 +5,7 @@ dialect's backend (`user`, `metadata`, `enable_thinking`): a request that goes o
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects.base import Outbound
@@ -12,6 +13,7 @@ from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.controls import (
+    SAMPLING,
     decode_max_tokens,
     decode_output,
     decode_reasoning_control,
@@ -52,32 +54,35 @@ def decode_request(body: bytes) -> Request:
     """
     document, cleaned = read(body)
     fields = Fields(document)
-    output = decode_output(fields)
-    options = fields.object("stream_options")
+    said = {"include_usage": False} | _decode_options(fields)
     return Request(
         dialect=NAME,
         model=fields.need_text("model") or refuse("model", "the name of a model"),
         messages=decode_messages(fields),
-        stream=fields.flag("stream") or False,
-        tools=decode_tools(fields),
-        tool_choice=decode_tool_choice(fields),
-        parallel_tools=fields.flag("parallel_tool_calls"),
-        sampling=decode_sampling(fields),
-        max_output_tokens=decode_max_tokens(fields),
-        stop=fields.texts("stop"),
-        choices=_decode_choices(fields),
-        reasoning=decode_reasoning_control(fields),
-        output=output or OutputFormat(),
-        verbosity=fields.text("verbosity"),
-        service_tier=fields.text("service_tier"),
-        user_id=fields.text("safety_identifier") or fields.text("user"),
-        session=fields.text("prompt_cache_key"),
-        metadata=_decode_metadata(fields),
-        include_usage=bool(options and options.flag("include_usage")),
-        legacy_functions=fields.document.get("functions") is not None and fields.document.get("tools") is None,
-        extra=_decode_extra(document, understood=output is not None),
+        extra=_decode_extra(document),
         original=Original(body, document, repaired=cleaned),
+        **said,
     )
+
+
+def _decode_options(fields: Fields) -> dict[str, Any]:
+    """What OPTIONS reads of the fields that the body has: few of some forty, so that none is asked for in vain."""
+    said: dict[str, Any] = {}
+    for name in fields.document:
+        if (option := OPTIONS.get(name)) and option[0] not in said:
+            said[option[0]] = option[1](fields)
+    if "functions" in fields.document:
+        said["legacy_functions"] = fields.list("functions") is not None and fields.list("tools") is None
+    return said
+
+
+def _decode_include_usage(fields: Fields) -> bool:
+    options = fields.object("stream_options")
+    return bool(options and options.flag("include_usage"))
+
+
+def _decode_user(fields: Fields) -> str | None:
+    return fields.text("safety_identifier") or fields.text("user")
 
 
 def _decode_choices(fields: Fields) -> int:
@@ -90,14 +95,42 @@ def _decode_metadata(fields: Fields) -> dict[str, str] | None:
     return {name: metadata.need_text(name) for name in metadata.document} if metadata else None
 
 
-def _decode_extra(document: Wire, *, understood: bool) -> Extra | None:
-    """What we have no word for. `understood`: the response format."""
-    if understood and "reasoning_effort" not in document and document.keys() <= KNOWN:
-        return None
-    known = KNOWN if understood else KNOWN - {"response_format"}
-    if document.get("reasoning_effort") not in EFFORT_RANK or not KNOBS.isdisjoint(document):
+def _decode_extra(document: Wire) -> Extra | None:
+    """What we have no word for."""
+    known = KNOWN
+    if "response_format" in document and decode_output(Fields(document)) is None:
+        known -= {"response_format"}
+    if "reasoning_effort" in document and not (
+        document["reasoning_effort"] in EFFORT_RANK and KNOBS.isdisjoint(document)
+    ):
         known -= {"reasoning_effort"}
     return beyond(Fields(document), known)
+
+
+# How each field of a body is said in a Request: what it is called there, and what reads it. A reader may take several
+# fields into account, and is asked once.
+OPTIONS: Mapping[str, tuple[str, Callable[[Fields], Any]]] = {
+    "stream": ("stream", lambda body: body.flag("stream") or False),
+    "stream_options": ("include_usage", _decode_include_usage),
+    "tools": ("tools", decode_tools),
+    "functions": ("tools", decode_tools),
+    "tool_choice": ("tool_choice", decode_tool_choice),
+    "function_call": ("tool_choice", decode_tool_choice),
+    "parallel_tool_calls": ("parallel_tools", lambda body: body.flag("parallel_tool_calls")),
+    **dict.fromkeys(SAMPLING, ("sampling", decode_sampling)),
+    "max_completion_tokens": ("max_output_tokens", decode_max_tokens),
+    "max_tokens": ("max_output_tokens", decode_max_tokens),
+    "stop": ("stop", lambda body: body.texts("stop")),
+    "n": ("choices", _decode_choices),
+    **dict.fromkeys({"reasoning_effort", *KNOBS}, ("reasoning", decode_reasoning_control)),
+    "response_format": ("output", lambda body: decode_output(body) or OutputFormat()),
+    "verbosity": ("verbosity", lambda body: body.text("verbosity")),
+    "service_tier": ("service_tier", lambda body: body.text("service_tier")),
+    "safety_identifier": ("user_id", _decode_user),
+    "user": ("user_id", _decode_user),
+    "prompt_cache_key": ("session", lambda body: body.text("prompt_cache_key")),
+    "metadata": ("metadata", _decode_metadata),
+}
 
 
 def encode_request(request: Request, target: Target) -> Outbound:
