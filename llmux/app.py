@@ -7,7 +7,7 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -18,6 +18,7 @@ from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.credentials.keys import sign
+from llmux.demo.provider import HEADER
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
@@ -30,7 +31,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
-from llmux.responder import Client
+from llmux.responder import Client, Context
 from llmux.routing.assemble import Assembled, assemble
 from llmux.routing.catalog import Backend, matches
 from llmux.server.auth import Door, digest
@@ -38,7 +39,6 @@ from llmux.server.models import Card
 from llmux.server.services import Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
-from llmux.transports.base import Transport
 from llmux.transports.http import HttpTransport, open_session
 
 
@@ -107,17 +107,22 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
     )
     return House(services, assembled)
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    transport: Transport
+    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
     if endpoint.kind == "demo":
-        transport = DemoTransport(ground.clock)
-    else:
-        transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(TABLE[endpoint.dialect], transport, lambda context: sign(endpoint, context.credential), endpoint.maker)
+        return Route(dialect, DemoTransport(ground.clock), _ask_for_fault, maker)
+    transport = HttpTransport(endpoint.base_url, ground.session)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+
+
+def _ask_for_fault(context: Context) -> Mapping[str, str]:
+    """The demo lets everybody in, and fails as the client wishes."""
+    return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
 
 
 def door(config: Config, *, passes_keys_on: bool) -> Door:

@@ -90,7 +90,11 @@ class Endpoint:
         return Context(
             record.request_id,
             client,
-            {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers},
+            {
+                name: inbound.headers[name]
+                for name in (*self._dialect.forwarded, *services.noticed)
+                if name in inbound.headers
+            },
             safe_query(inbound.query_string),
             services.door.passes_on(inbound.headers, inbound.query),
         )

@@ -30,6 +30,7 @@ class Services(Value, kw_only=True):
     door: Door
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
+    noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect
     log_bodies: bool = False  # tell what clients say and hear
 
 

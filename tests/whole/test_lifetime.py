@@ -136,3 +136,16 @@ def test_open_answers_are_finished_at_a_stop(start: Start) -> None:
         heard = asyncio.run(stream_over_a_stop(gateway.url, gateway.process.pid))
         assert b"[DONE]" in heard
         assert gateway.process.wait(10) == 0
+
+
+def test_the_demo_fails_as_a_header_asks(start: Start) -> None:
+    async def ask(url: str) -> int:
+        headers = {"x-llmux-demo": "fail-400"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url + "/v1/chat/completions", json=BODY, headers=headers) as answer,
+        ):
+            return answer.status
+
+    with start('port = 0\nstore.url = "memory:"\nprovider.demo = {}\n[[backend]]\nmodel = "demo:echo"\n') as gateway:
+        assert asyncio.run(ask(gateway.url)) == 400
