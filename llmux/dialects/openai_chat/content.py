@@ -51,10 +51,10 @@ def decode_parts(content: Any, path: str) -> tuple[Part, ...]:
     Raises:
         BadRequest: `content`, or a part of it, has another shape.
     """
-    if content is None or content == "":
-        return ()
     if isinstance(content, str):
-        return (Text(text=content),)
+        return (Text(text=content),) if content else ()
+    if content is None:
+        return ()
     if not isinstance(content, list):
         refuse(path, "a string or an array of parts")
     return tuple([_decode_part(part, f"{path}.{index}") for index, part in enumerate(content)])
@@ -70,6 +70,8 @@ def _decode_part(wire: Any, path: str) -> Part:
 
 def cache_mark(fields: Fields) -> CacheMark | None:
     """OpenRouter's and LiteLLM's `cache_control`, spelled as Claude's."""
+    if "cache_control" not in fields.document:  # nearly always
+        return None
     mark = fields.object("cache_control")
     return CacheMark(mark.text("ttl")) if mark else None
 

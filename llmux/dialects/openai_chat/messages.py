@@ -1,6 +1,6 @@
 """The messages of a client's request. Whether each tool call is answered is `dialects/history.py`'s business."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,10 +10,11 @@ from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
 from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought
 from llmux.dialects.openai_chat.schema import NAME, ROLES
 from llmux.dialects.shape import Fields, refuse
-from llmux.ir.content import Opaque, Part, Refusal, Text, ToolCall, ToolResult
+from llmux.ir.content import Opaque, Part, Refusal, ToolCall, ToolResult
 from llmux.ir.request import Message, Role
 
-PLAIN = 2  # fields of a plain message
+PLAIN = frozenset({"role", "content"})
+SPEAKERS = {word: role for word, role in ROLES.items() if role is not Role.TOOL}
 KNOWN = frozenset({"role", "content", "name"})
 KNOWN_OF_ASSISTANT = KNOWN | REASONING_FIELDS | {"refusal", "audio", "tool_calls", "function_call"}
 KNOWN_OF_CALL = frozenset({"id", "type", "function", "custom", "index", "extra_content"})
@@ -30,7 +31,11 @@ def decode_messages(body: Fields) -> tuple[Message, ...]:
     functions: dict[str, str] = {}  # the old API has no ids: the name of a function -> the id of its last call
     path = body.at("messages")
     for index, wire in enumerate(body.list("messages") or ()):
-        message = _plain(wire) or _decode_message(Fields(wire, f"{path}.{index}"), index, functions)
+        place = f"{path}.{index}"
+        if plain := _plain(wire, place):
+            messages.append(plain)
+            continue
+        message = _decode_message(Fields(wire, place), index, functions)
         if message.role is Role.TOOL and messages and messages[-1].role is Role.TOOL:
             messages[-1] = replace(messages[-1], parts=messages[-1].parts + message.parts)
         else:
@@ -38,15 +43,12 @@ def decode_messages(body: Fields) -> tuple[Message, ...]:
     return tuple(messages) or refuse(path, "at least one message")
 
 
-def _plain(wire: Any) -> Message | None:
-    """A message that is a role and a text, as most are: a fifth of the time. None for any other."""
-    if not isinstance(wire, dict) or len(wire) != PLAIN:
+def _plain(wire: Any, path: str) -> Message | None:
+    """A message that is a role and a content, as most are: a third of the time. None for any other."""
+    if not isinstance(wire, dict) or wire.keys() != PLAIN or not isinstance(wire["role"], str):
         return None
-    word, text = wire.get("role"), wire.get("content")
-    if not isinstance(word, str) or not isinstance(text, str) or not text:
-        return None
-    role = ROLES.get(word, Role.TOOL)
-    return None if role is Role.TOOL else Message(role, (Text(text=text),))
+    role = SPEAKERS.get(wire["role"])
+    return Message(role, decode_parts(wire["content"], f"{path}.content")) if role else None
 
 
 def _decode_message(fields: Fields, index: int, functions: dict[str, str]) -> Message:
@@ -58,8 +60,11 @@ def _decode_message(fields: Fields, index: int, functions: dict[str, str]) -> Me
     known = KNOWN
     if role is Role.ASSISTANT:
         known = KNOWN_OF_ASSISTANT
-        parts = (*decode_reasoning(fields.document), *parts, *_decode_refusal(fields), *_decode_audio(fields))
-        parts += (*_decode_calls(fields), *_decode_function_call(fields, f"fc_{index}", functions))
+        parts = (*decode_reasoning(fields.document), *parts)
+        for name, decode in SPOKEN.items():
+            if fields.document.get(name) is not None:
+                parts += decode(fields)
+        parts += _decode_function_call(fields, f"fc_{index}", functions)
     if parts and not parts[-1].cache and (mark := cache_mark(fields)):
         parts = (*parts[:-1], replace(parts[-1], cache=mark))
     return Message(role, parts, fields.text("name"), beyond(fields, known))
@@ -76,7 +81,7 @@ def _decode_result(fields: Fields, word: str, spare_id: str, functions: Mapping[
 
 
 def _decode_refusal(fields: Fields) -> tuple[Part, ...]:
-    text = fields.text("refusal")
+    text = fields.need_text("refusal")
     return (Refusal(text=text),) if text else ()
 
 
@@ -106,6 +111,14 @@ def _decode_call(call: Fields) -> ToolCall:
     return ToolCall(
         id=call.need_text("id"), name=function.need_text("name"), arguments=arguments, states=states, extra=extra
     )
+
+
+# What an assistant's message may say beside its content, in the order in which it is understood to be said.
+SPOKEN: Mapping[str, Callable[[Fields], tuple[Part, ...]]] = {
+    "refusal": _decode_refusal,
+    "audio": _decode_audio,
+    "tool_calls": _decode_calls,
+}
 
 
 def _decode_function_call(fields: Fields, call_id: str, functions: dict[str, str]) -> tuple[Part, ...]:
