@@ -57,6 +57,8 @@ def guess(body: Mapping[str, Any]) -> str:
     """The dialect of a body: what only one of the two says decides."""
     tools = body.get("tools")
     first = tools[0] if isinstance(tools, list) and tools else None
+    if '"image_url"' in json.dumps(body.get("messages")):  # local servers take Claude's top_k beside OpenAI's parts
+        return "openai_chat"
     if CLAUDE_KEYS & body.keys() or (isinstance(first, dict) and "function" not in first and "name" in first):
         return "claude"
     return "openai_chat"
