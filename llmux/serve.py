@@ -29,6 +29,8 @@ from llmux.telemetry import ConfigReloaded, Notice
 
 BACKLOG = 2048
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
+# A request makes some hundred values and leaves no circle: the default would look for circles every few requests.
+COLLECT = (20_000, 20, 20)
 MEGABYTE = 1024 * 1024
 # Keys that a running process cannot change: they say where it listens and how many it is.
 FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "store")
@@ -155,6 +157,7 @@ async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callabl
             serving = Serving(loader, loaded, ground)
             async with serving.listening(shared_port=config.workers > 1) as url:
                 gc.freeze()  # what was built until now stays: the collector need not look at it again
+                gc.set_threshold(*COLLECT)
                 await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
     finally:
         log.flush()
