@@ -30,6 +30,8 @@ REFUSED = {
     "not utf-8": b'{"a":"\xff"}',
     "not utf-8, and suspicious": b'{"a":"\xff \\u0000"}',
     "not a number": rb'{"a":NaN,"b":"\u0000"}',
+    "not a number, beside half a pair": rb'{"a":NaN,"b":"\ud83d"}',
+    "not json, with half a pair": rb'{"b":"\ud83d"',
     "too deep": b"[" * 100_000,
     "too deep, and suspicious": rb'{"a":"\u0000","b":' + b"[" * 100_000,
     "too deep to be written": b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
@@ -41,6 +43,12 @@ REFUSED = {
 def test_bodies_are_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
         document.read(body)
+
+
+def test_a_value_that_could_not_be_written_is_not_read() -> None:
+    assert document.decode(b"[1]") == [1]
+    with pytest.raises(ValueError, match="ecursion"):
+        document.decode(b"[" * 300 + b"]" * 300)
 
 
 @pytest.mark.parametrize("value", ["a", "é", "\u2028 \u2029 \x85", {"k\u2028": ["\u2029"]}, "\ud800", {"a": "\udfff"}])

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from llmux.dialects.envelope import seal
 from llmux.dialects.openai_chat import OPENAI_CHAT
@@ -486,3 +487,31 @@ def test_a_fault_names_its_place(param: str) -> None:
 def test_what_is_no_object_is_a_bad_request(body: bytes) -> None:
     with pytest.raises(BadRequest):
         OPENAI_CHAT.decode_request(body)
+
+
+OPTIONS = [
+    "stream", "stream_options", "tools", "functions", "tool_choice", "function_call", "parallel_tool_calls",
+    "temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "top_logprobs", "max_tokens", "max_completion_tokens", "stop", "n", "reasoning_effort", "reasoning", "thinking",
+    "enable_thinking", "thinking_budget", "chat_template_kwargs", "extra_body", "response_format", "verbosity",
+    "service_tier", "safety_identifier", "user", "prompt_cache_key", "metadata", "unheard_of",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_null_is_the_same_as_absent(name: str) -> None:
+    assert replace(decode(**{name: None}), original=None) == replace(decode(), original=None)
+
+
+def test_two_fields_of_one_kind_are_read_as_one() -> None:
+    """Whatever their order: a reader that several fields lead to looks at all of them."""
+    several: dict[str, Any] = {"temperature": 1, "seed": 2, "user": "u", "safety_identifier": "s", "max_tokens": 9}
+    backwards = dict(reversed(several.items()))
+    assert replace(decode(**several), original=None) == replace(decode(**backwards), original=None)
+    assert (decode(**several).user_id, decode(**several).sampling.seed) == ("s", 2)
+
+
+def test_a_place_for_a_proof_may_be_empty() -> None:
+    said = {"role": "assistant", "content": "a", "provider_specific_fields": {"thought_signature": ""}}
+    (_, message) = decode(messages=[HI, said]).messages
+    assert message.parts == (Text(text="a"),)
