@@ -95,7 +95,7 @@ class Endpoint:
                 for name in (*self._dialect.forwarded, *services.noticed)
                 if name in inbound.headers
             },
-            safe_query(inbound.query_string),
+            safe_query(inbound.rel_url.raw_query_string),
             services.door.passes_on(inbound.headers, inbound.query),
         )
 

@@ -77,7 +77,7 @@ class CountEndpoint:
         request = self._dialect.decode_request(await read_body(inbound))
         record.model = request.model
         headers = {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers}
-        context = Context(record.request_id, client, headers, safe_query(inbound.query_string))
+        context = Context(record.request_id, client, headers, safe_query(inbound.rel_url.raw_query_string))
         tokens, estimated = await services.count(request, context)
         told = {"request-id": record.request_id} | ({"x-llmux-usage": "estimated"} if estimated else {})
         return web.Response(body=self._counting.encode_response(tokens), headers=told, content_type="application/json")

@@ -1,15 +1,19 @@
 """Who may come in, what is refused and in whose words, and the small pages."""
 
 import gzip
+from collections.abc import AsyncGenerator
 
 import pytest
+from yarl import URL
 
 from llmux.config.schema import Cors
-from llmux.responder import Client
+from llmux.ir.events import Batch
+from llmux.ir.request import Request
+from llmux.responder import Client, Context
 from llmux.server.auth import Door, is_loopback
 from llmux.server.endpoint import header_safe, safe_query
 from llmux.server.peer import client_address
-from tests.server.house import BODIES, running
+from tests.server.house import BODIES, answers, running
 
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 KEYS = {"secret": Client("front"), "other": Client("narrow", models=("two",))}
@@ -233,6 +237,25 @@ async def test_only_trusted_proxies_are_believed() -> None:
 def test_a_name_cannot_break_a_header() -> None:
     assert header_safe("a:b") == "a:b"
     assert header_safe("a\r\nx: y\u00fc") == "a\\r\\nx: y\\xfc"
+
+
+async def test_a_query_goes_on_as_it_was_encoded() -> None:
+    """Decoded, a line end in it would end the request line that a backend is sent."""
+    seen: list[str] = []
+
+    async def respond(request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+        seen.append(context.query)
+        async for batch in answers(request, context):
+            yield batch
+
+    hostile = "beta=true%0d%0ax-evil:%201&a=%26"
+    async with running(respond) as house:
+        for query in (hostile, f"{hostile}&key=k"):
+            url = URL(f"{house.url}{MESSAGES}?{query}", encoded=True)
+            assert (await house.session.post(url, json=BODIES[MESSAGES])).status == 200
+    assert seen[0] == hostile
+    assert "k" not in seen[1].partition("&a=")[2]
+    assert not any(end in query for query in seen for end in ("\r", "\n", " "))
 
 
 def test_a_key_in_the_query_goes_no_further() -> None:
