@@ -184,7 +184,9 @@ def header_safe(text: str) -> str:
 
 
 def safe_query(query: str) -> str:
-    """The client's query without its key."""
-    if QUERY_KEY not in query:
+    """The client's query, encoded as it came, without its key however that is spelled."""
+    if not query:
         return query
-    return urlencode([(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != QUERY_KEY])
+    pairs = parse_qsl(query, keep_blank_values=True)
+    kept = [(name, value) for name, value in pairs if name != QUERY_KEY]
+    return query if len(kept) == len(pairs) else urlencode(kept)

@@ -261,6 +261,9 @@ async def test_a_query_goes_on_as_it_was_encoded() -> None:
 def test_a_key_in_the_query_goes_no_further() -> None:
     assert safe_query("beta=true") == "beta=true"
     assert safe_query("key=k&beta=true") == "beta=true"
+    assert safe_query("k%65y=secret&beta=true") == "beta=true"
+    assert safe_query("a=%26b") == "a=%26b"
+    assert safe_query("") == ""
 
 
 @pytest.mark.parametrize("stream", [True, False])
