@@ -121,5 +121,10 @@ class Log:
     def _text(self, level: str, fact: Fact) -> str:
         moment = datetime.fromtimestamp(self._clock.now(), UTC).astimezone().strftime("%H:%M:%S")
         make = TEXT_OF.get(type(fact), repr)
-        text = make(fact).rstrip().replace("\n", "\n  ")
-        return f"{moment} {level:<7} {text}\n"
+        told = "\n  ".join(map(_shown, make(fact).rstrip().split("\n")))
+        return f"{moment} {level:<7} {told}\n"
+
+
+def _shown(line: str) -> str:
+    """`line` without what moves a terminal's cursor: a client chooses its model's name."""
+    return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

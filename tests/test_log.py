@@ -104,3 +104,10 @@ def test_one_fact_is_one_entry_even_if_it_has_many_lines() -> None:
     first, *rest = lines(Notice("error", "Traceback\n  File x\nZeroDivisionError"))
     assert first.endswith("Traceback")
     assert all(line.startswith("  ") for line in rest)
+
+
+def test_a_clients_words_cannot_drive_the_terminal() -> None:
+    fact = msgspec.structs.replace(FINISHED, model="x\x1b[2J\x1b]0;owned\x07\r12:00:00 INFO forged\u202e")
+    (line,) = lines(fact)
+    assert line.isprintable()
+    assert "owned" in line
