@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -17,9 +18,9 @@ from llmux.demo.model import answer, input_tokens
 from llmux.demo.naming import Name
 from llmux.demo.script import beats
 from llmux.demo.speak import Act, Acts
-from llmux.dialects.base import AnswerForm, Dialect
+from llmux.dialects.base import Address, AnswerForm, Counting, Dialect, Form
+from llmux.dialects.paths import Paths
 from llmux.errors import BadRequest, GatewayError, NotFound
-from llmux.ir.request import Request
 from llmux.transports.base import Call
 
 HEADER = "x-llmux-demo"
@@ -33,35 +34,40 @@ class Provider:
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         self._asked = Counter[str]()
-        self._paths: dict[str, tuple[Dialect, Play]] = {}
-        for dialect in dialects:
-            self._paths[dialect.path] = dialect, partial(self._chat, dialect)
-            if (counting := dialect.counting) is not None:
-                self._paths[counting.path] = dialect, partial(_count, dialect.decode_request, counting.encode_response)
+        self._dialects = tuple(dialects)
+        self._plays = Paths(row for dialect in self._dialects for row in self._rows(dialect))
+
+    def _rows(self, dialect: Dialect) -> Iterator[tuple[str, tuple[Dialect, Play]]]:
+        for form in dialect.every_form():
+            yield from ((path, (dialect, partial(self._chat, dialect, form))) for path in form.inbound)
+        if (counting := dialect.counting) is not None:
+            yield from ((path, (dialect, partial(_count, counting))) for path in counting.inbound)
 
     def perform(self, call: Call) -> Acts:
         """Everything that is done for `call`. It never raises: an error is an answer."""
-        path = call.path.partition("?")[0]
-        routes = (route for known, route in self._paths.items() if path.endswith(known))
-        dialect, play = next(routes, (next(iter(self._paths.values()))[0], _list if "/models" in path else _nowhere))
+        path = _address(call).path
+        found = self._plays.find(path) or self._plays.find(f"/v1{path}")  # a base URL may end in the version
+        dialect, play = found or (self._dialects[0], _list if "/models" in path else _nowhere)
         try:
             return tuple(play(call))
         except GatewayError as error:
             told = dialect.encode_error(error, _id(call))
             return tuple(speak.document(told.body, told.status, told.headers))
 
-    def _chat(self, dialect: Dialect, call: Call) -> Iterator[Act]:
-        request = dialect.decode_request(call.body)
+    def _chat(self, dialect: Dialect, form: Form, call: Call) -> Iterator[Act]:
+        request = form.decode_request(call.body, _address(call))
         name, fault = self._casting(request.model, call)
         response = answer(request, name.word, name.settings)
         scene = Scene(beats(response, name.settings.chunk), name.settings, self._asked[name.word])
         self._asked[name.word] += 1
-        form = AnswerForm(
-            _id(call), request.model, CREATED, request.include_usage, request.legacy_functions, input_tokens(request)
-        )
+        told = AnswerForm(
+            _id(call), request.model, CREATED, request.include_usage, request.legacy_functions, input_tokens(request),
+            request.original.document if request.original else {},
+        )  # fmt: skip
+        voice = speak.Voice(dialect, dialect.form(request.form), told)
         if request.stream:
-            return speak.stream(fault.play(scene), dialect, form)
-        return speak.whole(fault.play(scene), response, dialect, form)
+            return speak.stream(fault.play(scene), voice)
+        return speak.whole(fault.play(scene), response, voice)
 
     def _casting(self, model: str, call: Call) -> tuple[Name, Fault]:
         """Which model plays, and how it goes wrong: as the header says, else as the model's name says.
@@ -78,8 +84,14 @@ class Provider:
         return msgspec.structs.replace(fault, word=name.word), FAULTS[fault.word]
 
 
-def _count(decode: Callable[[bytes], Request], encode: Callable[[int], bytes], call: Call) -> Iterator[Act]:
-    return speak.document(encode(input_tokens(decode(call.body))))
+def _count(counting: Counting, call: Call) -> Iterator[Act]:
+    request = counting.decode_request(call.body, _address(call))
+    return speak.document(counting.encode_response(input_tokens(request)))
+
+
+def _address(call: Call) -> Address:
+    path, _, query = call.path.partition("?")
+    return Address(unquote(path), dict(parse_qsl(query)))
 
 
 def _list(call: Call) -> Iterator[Act]:

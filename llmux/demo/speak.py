@@ -6,7 +6,7 @@ The words are the dialects' own: answers, streams and errors are encoded by the 
 from collections.abc import Iterator, Mapping, Sequence
 
 from llmux.demo.script import Fail, Halt, Pause, Raw, Script, Tell
-from llmux.dialects.base import AnswerForm, Dialect
+from llmux.dialects.base import AnswerForm, Dialect, Form
 from llmux.ir.events import StreamError
 from llmux.ir.response import Response
 from llmux.ir.value import Value
@@ -25,34 +25,42 @@ Act = Head | bytes | Pause | Halt
 Acts = Sequence[Act]
 
 
-def stream(script: Script, dialect: Dialect, form: AnswerForm) -> Iterator[Act]:
+class Voice(Value):
+    """In which form of which dialect an answer is told, and what must be known of its request."""
+
+    dialect: Dialect
+    form: Form
+    answer: AnswerForm
+
+
+def stream(script: Script, voice: Voice) -> Iterator[Act]:
     """The acts of an answer that is streamed."""
-    encoder, headed = dialect.encoder(form), False
+    encoder, headed = voice.form.encoder(voice.answer), False
     for step in script:
         match step:
             case Tell(events=events):
                 if not headed:
-                    yield Head(200, {"content-type": dialect.content_type, "cache-control": "no-cache"})
+                    yield Head(200, {"content-type": voice.form.content_type, "cache-control": "no-cache"})
                     headed = True
                 yield from (data for data in (encoder.feed(events),) if data)
             case Raw() | Fail():
-                yield from _instead(step, dialect, form)
+                yield from _instead(step, voice)
             case Pause() | Halt():
                 yield step
 
 
-def whole(script: Script, response: Response, dialect: Dialect, form: AnswerForm) -> Iterator[Act]:
+def whole(script: Script, response: Response, voice: Voice) -> Iterator[Act]:
     """The acts of an answer that comes as one document. Where a stream would stop in the middle, so does this."""
-    body, said = dialect.encode_response(response, form), 0
+    body, said = voice.form.encode_response(response, voice.answer), 0
     for step in script:
         match step:
             case Tell(events=(StreamError(error=error),)):
-                yield from _instead(Fail(error.status, error), dialect, form)
+                yield from _instead(Fail(error.status, error), voice)
                 return
             case Tell(events=events):
                 said += len(events)
             case Raw() | Fail():
-                yield from _instead(step, dialect, form)
+                yield from _instead(step, voice)
                 return
             case Pause():
                 yield step
@@ -76,10 +84,10 @@ def _half(body: bytes, halt: Halt, promised: int) -> Iterator[Act]:
     yield halt
 
 
-def _instead(step: Raw | Fail, dialect: Dialect, form: AnswerForm) -> Iterator[Act]:
+def _instead(step: Raw | Fail, voice: Voice) -> Iterator[Act]:
     match step:
         case Raw(data=data, content_type=content_type):
             yield from document(data, headers={"content-type": content_type})
         case Fail(status=status, error=error):
-            told = dialect.encode_error(error, form.id)
+            told = voice.dialect.encode_error(error, voice.answer.id)
             yield from document(told.body, status, told.headers)

@@ -5,6 +5,7 @@ Every dialect is one `Dialect` value. The gateway and the server know nothing el
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, urlencode
 
 from llmux.errors import GatewayError
 from llmux.ir.capability import Target
@@ -30,10 +31,22 @@ class Outbound(Value):
     warnings: tuple[str, ...] = ()
 
 
+class Address(Value):
+    """Where a client knocked, for dialects that say something there: a model, how a stream is wanted."""
+
+    path: str = ""  # percent-decoded
+    query: Mapping[str, str] = {}
+
+
+NOWHERE = Address()
+
+
 class AnswerForm(Value):
     """What the encoders need to know of the request they answer.
 
     `id` is the gateway's own id of the exchange, `model` the name the client asked for, `created` Unix seconds.
+    `asked` is the client's own document, for dialects whose answers repeat what was asked. `elapsed` gives the
+    nanoseconds since the request came, for dialects whose answers tell them.
     """
 
     id: str
@@ -42,6 +55,8 @@ class AnswerForm(Value):
     include_usage: bool = True
     legacy_functions: bool = False
     input_tokens: int = 0  # an estimate, for dialects that tell it before the backend does
+    asked: Mapping[str, Any] = {}
+    elapsed: Callable[[], int] = lambda: 0
 
 
 class ErrorForm(Value):
@@ -73,39 +88,88 @@ class Encoder(Protocol):
         """The bytes that tell `events`, in whole frames. A StreamError becomes the dialect's error event."""
 
     def keepalive(self) -> bytes:
-        """Bytes that only say that we are alive, legal at this moment of the stream."""
+        """Bytes that only say that we are alive, legal at this moment of the stream; b"" where the wire has none."""
+
+
+class DecodeRequest(Protocol):
+    """What a client sent -> the request that it is. Raises BadRequest, with the path of what is at fault in `param`."""
+
+    def __call__(self, body: bytes, at: Address = NOWHERE) -> Request:
+        """`at` matters to dialects that have the model's name in the path."""
+
+
+class Form(Value, kw_only=True):
+    """One way of asking in a dialect, and of being answered: chat and generate are two forms of Ollama.
+
+    A path of `inbound` may hold one `*`, which stands for a model's name. A path of a backend, below its base URL, may
+    hold `{model}`; streams are asked for at `stream_path` where that differs.
+    """
+
+    inbound: tuple[str, ...]  # where our clients knock
+    path: str
+    stream_path: str = ""
+    model_in_body: bool = True  # else it stands in the path only
+    content_type: str  # of a stream
+    decode_request: DecodeRequest
+    encode_response: Callable[[Response, AnswerForm], bytes]
+    encoder: Callable[[AnswerForm], Encoder]
+    verbatim: Callable[[], Decoder]
+    verbatim_response: Callable[[bytes], Verbatim]
 
 
 class Counting(Value):
-    """How the dialect asks for the number of tokens of a request."""
+    """How the dialect asks for the number of tokens of a request. Paths are as in `Form`."""
 
-    path: str  # of the backend
+    inbound: tuple[str, ...]
+    path: str
+    decode_request: DecodeRequest
     encode_request: Callable[[Request, Target], Outbound]
     decode_response: Callable[[bytes], int]
     encode_response: Callable[[int], bytes]
 
 
-class Dialect(Value, kw_only=True):
-    """All that llmux knows of one wire."""
+class Dialect(Form, kw_only=True):
+    """All that llmux knows of one wire. It is its own main form: backends are asked in it, whatever their client spoke.
+
+    `forms` are the others, by the name that `Request.form` gives them.
+    """
 
     name: str
-    path: str  # where a backend of this dialect is asked, below its base URL
-    models_path: str  # where it lists its models
-    inbound: tuple[str, ...]  # where our clients of this dialect knock
-    content_type: str  # of a stream
+    forms: Mapping[str, Form] = {}
+    models_path: str  # where a backend lists its models
     headers: Mapping[str, str] = {}  # sent with every request to a backend
     forwarded: tuple[str, ...] = ()  # the client's headers that a backend of the same dialect gets
     session_headers: tuple[str, ...] = ()  # the client's headers that name its conversation
-    decode_request: Callable[[bytes], Request]
     encode_request: Callable[[Request, Target], Outbound]
     repair: Callable[[Mapping[str, Any]], dict[str, Any]]  # a client's own document without what backends refuse
     decode_response: Callable[[bytes, Names], Response]
-    encode_response: Callable[[Response, AnswerForm], bytes]
     decoder: Callable[[Names], Decoder]
-    encoder: Callable[[AnswerForm], Encoder]
-    verbatim: Callable[[], Decoder]
-    verbatim_response: Callable[[bytes], Verbatim]
     decode_error: Callable[[int, Mapping[str, str], bytes], GatewayError]
     encode_error: Callable[[GatewayError, str], ErrorForm]
     counting: Counting | None = None
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
+
+    def form(self, name: str) -> Form:
+        """The form that a request has: the dialect itself for ""."""
+        return self.forms[name] if name else self
+
+    def every_form(self) -> tuple[Form, ...]:
+        """All of them, the main one first."""
+        return (self, *self.forms.values())
+
+
+def backend_path(form: "Form | Counting", model: str, *, stream: bool = False, query: str = "") -> str:
+    """Where a backend is asked for `model`. The client's `query`, encoded, follows what the path itself asks for."""
+    path = form.path
+    if stream and isinstance(form, Form) and form.stream_path:
+        path = form.stream_path
+    if "{" in path:
+        path = path.replace("{model}", quote(model.removeprefix("models/"), safe="/@"))
+    if not query:
+        return path
+    path, _, ours = path.partition("?")
+    names = {name for name, _ in parse_qsl(ours, keep_blank_values=True)}
+    if not names:
+        return f"{path}?{query}"
+    theirs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name not in names]
+    return f"{path}?{ours}&{urlencode(theirs)}" if theirs else f"{path}?{ours}"

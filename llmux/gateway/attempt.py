@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from llmux.clock import Clock
-from llmux.dialects.base import Dialect
+from llmux.dialects.base import Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
@@ -14,6 +14,7 @@ from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.transports.base import Call, Reply, Transport
 
+DOCUMENT = "application/json"
 ERROR_LIMIT = 1024 * 1024  # bytes of an error body; nobody has more to say
 ANSWER_LIMIT = 256 * 1024 * 1024
 # The backend's headers that a client of the same dialect may see. Theirs is the limit of one key, as ours is not.
@@ -69,20 +70,23 @@ async def _begin(
     if reply.status != 200:  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, ERROR_LIMIT)
         raise _refusal(dialect, reply, body)
-    if _streams(request, reply.headers.get("content-type", ""), dialect):
+    form = dialect.form(request.form if outgoing.verbatim else "")
+    if _streams(request, reply.headers.get("content-type", ""), form):
         verbatim = outgoing.verbatim and request.stream
-        decoder = dialect.verbatim() if verbatim else dialect.decoder(outgoing.names)
+        decoder = form.verbatim() if verbatim else dialect.decoder(outgoing.names)
         return Answer(reply, decoder, clock, deadline)
     body = await read_all(reply, clock, deadline, ANSWER_LIMIT)
     if outgoing.verbatim and not request.stream:
-        return WholeAnswer((dialect.verbatim_response(body),))
+        return WholeAnswer((form.verbatim_response(body),))
     return WholeAnswer(tuple(explode(dialect.decode_response(body, outgoing.names))))
 
 
-def _streams(request: Request, content_type: str, dialect: Dialect) -> bool:
+def _streams(request: Request, content_type: str, form: Form) -> bool:
     """Some servers stream unasked, some label a stream wrongly, some answer a wish for a stream with one document."""
-    labelled = content_type.partition(";")[0].strip() == dialect.content_type.partition(";")[0]
-    return labelled or (request.stream and not content_type.startswith("application/json"))
+    kind, ours = content_type.partition(";")[0].strip(), form.content_type.partition(";")[0]
+    if ours == DOCUMENT:  # a stream that is one document: only who asked can tell
+        return request.stream
+    return kind == ours or (request.stream and kind != DOCUMENT)
 
 
 def _refusal(dialect: Dialect, reply: Reply, body: bytes) -> GatewayError:

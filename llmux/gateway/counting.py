@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from llmux.clock import Clock
+from llmux.dialects.base import backend_path
 from llmux.errors import GatewayError
 from llmux.gateway.answer import read_all
 from llmux.gateway.attempt import ERROR_LIMIT, Route
@@ -53,7 +54,7 @@ class Counter(Value):
         headers = {
             "content-type": "application/json", **route.dialect.headers, **outbound.headers, **route.sign(context)
         }  # fmt: skip
-        call = Call(counting.path, headers, msgspec.json.encode(outbound.body))
+        call = Call(backend_path(counting, model), headers, msgspec.json.encode(outbound.body))
         reply = await route.transport.open(call, PATIENCE_S)
         body = await read_all(reply, self.clock, self.clock.monotonic() + PATIENCE_S, ERROR_LIMIT)
         if reply.status != 200:  # noqa: PLR2004

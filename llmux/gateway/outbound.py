@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from llmux.dialects.base import SAME, Dialect, Names
+from llmux.dialects.base import SAME, Dialect, Names, backend_path
 from llmux.ir.capability import Profile, Target
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
@@ -51,25 +51,29 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     reasons = request.reasoning.mode in {"on", "auto"}
     same = to.backend.verbatim and dialect.name == request.dialect
     if same and request.original is not None and (to.profile.thinking or not reasons):
-        body = _kept(request, request.original, model, to)
-        headers = _forwarded(dialect, context)
-        path = f"{dialect.path}?{context.query}" if context.query else dialect.path
-        return Outgoing(path, {**dialect.headers, **headers}, body, verbatim=True)
+        form = dialect.form(request.form)
+        body = _kept(request, request.original, model if form.model_in_body else None, to)
+        headers = {**dialect.headers, **_forwarded(dialect, context)}
+        path = backend_path(form, model, stream=request.stream, query=context.query)
+        return Outgoing(path, headers, body, verbatim=True)
     if reasons and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
     body = msgspec.json.encode(_changed(outbound.body, to))
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
-    return Outgoing(dialect.path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+    path = backend_path(dialect, model, stream=request.stream)
+    return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
 
 
-def _kept(request: Request, original: Original, model: str, to: Recipient) -> bytes:
-    """The client's own JSON, with the backend's name of the model and the owner's changes."""
-    if not (original.repaired or to.without) and model == request.model and to.backend.transforms == Transforms():
+def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:
+    """The client's own JSON, with the backend's name of the model, if it stands there, and the owner's changes."""
+    same = model in {None, request.model} and to.backend.transforms == Transforms()
+    if same and not (original.repaired or to.without):
         return original.body
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
-    return msgspec.json.encode(_changed({**document, "model": model}, to))
+    named = document if model is None else {**document, "model": model}
+    return msgspec.json.encode(_changed(named, to))
 
 
 def _changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:

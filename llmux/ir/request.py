@@ -113,6 +113,7 @@ class Request(Value, kw_only=True):
     """Everything that a client asks for."""
 
     dialect: str  # the client's
+    form: str = ""  # which of the dialect's forms it was asked in; "" : its main one
     model: str
     messages: tuple[Message, ...]
     stream: bool = False
@@ -131,6 +132,8 @@ class Request(Value, kw_only=True):
     session: str | None = None  # a stable name of the conversation, when the client gives one
     metadata: Mapping[str, str] | None = None
     cache: CacheMark | None = None  # the whole prompt may be cached
+    store: bool | None = None  # the answer is to be kept, for a later `previous`
+    previous: str | None = None  # the id of the answer that this conversation goes on from
     include_usage: bool = True  # a stream ends with usage
     legacy_functions: bool = False  # the client speaks OpenAI's `functions`, and hears `function_call`
     extra: Extra | None = None

@@ -5,12 +5,13 @@ would do here, for a tenth of the cost of a small request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
 from llmux.dialects.base import Dialect
+from llmux.dialects.paths import Paths
 from llmux.errors import MethodNotAllowed, NotFound
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
@@ -27,12 +28,7 @@ class Routes:
 
     def __init__(self, desk: Desk, dialects: Mapping[str, Dialect]) -> None:
         operations = Operations(desk)
-        self._posts: dict[str, Handler] = {"/llmux/explain": operations.explain}
-        for dialect in dialects.values():
-            for path in dialect.inbound:
-                self._posts[path] = Endpoint(dialect, desk).handle
-                if dialect.counting is not None:
-                    self._posts[f"{path}/count_tokens"] = CountEndpoint(dialect, dialect.counting, desk).handle
+        self._posts = Paths([("/llmux/explain", operations.explain), *_asked(dialects, desk)])
         self._gets: dict[str, Handler] = {"/": operations.root, "/health": operations.health}
         self._gets |= dict.fromkeys(MODELS, operations.models)
         self._model = operations.model
@@ -44,11 +40,11 @@ class Routes:
             NotFound: nobody, whatever the method.
             MethodNotAllowed: somebody, but not this method.
         """
-        handler = self._posts.get(path) if method == "POST" else None
+        handler = self._posts.find(path) if method == "POST" else None
         if handler is not None:
             return handler
         path = path.replace("/v1/v1/", "/v1/").rstrip("/") or "/"  # base URLs are written in every way
-        by_method = {"POST": self._posts.get(path), "GET": self._get(path)}
+        by_method = {"POST": self._posts.find(path), "GET": self._get(path)}
         handler = by_method["GET" if method == "HEAD" else method] if method in {"POST", "GET", "HEAD"} else None
         if handler is not None:
             return handler
@@ -64,6 +60,24 @@ class Routes:
         return exact
 
 
+def inbound(dialect: Dialect) -> Iterator[str]:
+    """Every path at which a client of the dialect knocks."""
+    for form in dialect.every_form():
+        yield from form.inbound
+    if dialect.counting is not None:
+        yield from dialect.counting.inbound
+
+
+def _asked(dialects: Mapping[str, Dialect], desk: Desk) -> Iterator[tuple[str, Handler]]:
+    for dialect in dialects.values():
+        for form in dialect.every_form():
+            handler = Endpoint(dialect, form, desk).handle
+            yield from ((path, handler) for path in form.inbound)
+        if (counting := dialect.counting) is not None:
+            counter = CountEndpoint(dialect, counting, desk).handle
+            yield from ((path, counter) for path in counting.inbound)
+
+
 def build(
     desk: Desk, dialects: Mapping[str, Dialect], *, max_body: int, trusted: tuple[Network, ...] = ()
 ) -> web.Server:
@@ -72,8 +86,8 @@ def build(
     `max_body`: bytes of a body after decompression. `trusted`: proxies whose X-Forwarded-For counts.
     """
     routes = Routes(desk, dialects)
-    by_path = {path: dialect for dialect in dialects.values() for path in dialect.inbound}
-    middleware = Middleware(desk, routes.find, by_path, trusted)
+    spoken = Paths((path, dialect) for dialect in dialects.values() for path in inbound(dialect))
+    middleware = Middleware(desk, routes.find, spoken, trusted)
 
     loop = asyncio.get_running_loop()
 

@@ -8,11 +8,12 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from llmux.clock import Clock
-from llmux.dialects.base import AnswerForm, Dialect, Encoder
+from llmux.dialects.base import Address, AnswerForm, Dialect, Encoder, Form
 from llmux.errors import BadRequest, InternalError
 from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.request import Request
+from llmux.ir.value import Value
 from llmux.responder import Client, Context
 from llmux.server.auth import QUERY_KEY
 from llmux.server.cors import allow_origin
@@ -22,33 +23,35 @@ from llmux.server.services import Desk, Services
 from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
+NANOSECONDS = 1_000_000_000  # in a second
 # A stream must reach the client as it comes: nginx buffers unless told not to.
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class Endpoint:
-    """Answers what comes in at a dialect's path."""
+    """Answers what comes in at the paths of one form of a dialect."""
 
-    def __init__(self, dialect: Dialect, desk: Desk) -> None:
+    def __init__(self, dialect: Dialect, form: Form, desk: Desk) -> None:
         self._dialect = dialect
+        self._decode = form.decode_request
         self._desk = desk
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
-        services, record = self._desk.current(), inbound[RECORD]
+        services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
         record.dialect = self._dialect.name
         client = services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         body = await read_body(inbound)
         if services.log_bodies:
             self._see(record, "client", body)
-        request = self._dialect.decode_request(body)
+        request = self._decode(body, address(inbound))
         record.model, record.stream = request.model, request.stream
         batches = services.respond(request, self._context(inbound, services, client, record))
-        form = self._form(request, record)
+        told = _Told(self._dialect.form(request.form), self._answer_form(request, record, began))
         if request.stream:
-            return await self._stream(inbound, batches, form, services)
-        response = await self._whole(batches, form, record)
+            return await self._stream(inbound, batches, told, services)
+        response = await self._whole(batches, told, record)
         if services.log_bodies and isinstance(response.body, bytes):
             self._see(record, "answer", response.body)
         return response
@@ -57,18 +60,18 @@ class Endpoint:
         self._desk.tell(BodySeen(record.request_id, whose, body.decode(errors="replace")))
 
     async def _stream(
-        self, inbound: web.BaseRequest, batches: AsyncGenerator[Batch, None], form: AnswerForm, services: Services
+        self, inbound: web.BaseRequest, batches: AsyncGenerator[Batch, None], told: "_Told", services: Services
     ) -> web.StreamResponse:
         record = inbound[RECORD]
 
         def open_response(opened: Opened | None) -> web.StreamResponse:
             headers = answer_headers(opened, record.request_id) | STREAM_HEADERS
-            response = web.StreamResponse(headers=headers | {"content-type": self._dialect.content_type})
+            response = web.StreamResponse(headers=headers | {"content-type": told.form.content_type})
             if services.cors.origins:  # the middleware comes too late: a stream's head has gone by then
                 allow_origin(inbound, response, services.cors)
             return response
 
-        encoder = self._dialect.encoder(form)
+        encoder = told.form.encoder(told.answer)
         if services.log_bodies:
             encoder = SeenEncoder(encoder, lambda data: self._see(record, "answer", data))
         client = ClientStream(inbound, open_response, encoder, self._desk.clock, services.keepalive)
@@ -77,13 +80,13 @@ class Endpoint:
             raise InternalError("llmux: the answer was empty.")
         return client.response
 
-    async def _whole(self, batches: AsyncGenerator[Batch, None], form: AnswerForm, record: Record) -> web.Response:
+    async def _whole(self, batches: AsyncGenerator[Batch, None], told: "_Told", record: Record) -> web.Response:
         opened, events = await collect(batches, record, self._desk.clock)
         headers = answer_headers(opened, record.request_id)
         if isinstance(events[0], Verbatim):
             body = b"".join(event.data for event in events if isinstance(event, Verbatim))
         else:
-            body = self._dialect.encode_response(fold(events), form)
+            body = told.form.encode_response(fold(events), told.answer)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
     def _context(self, inbound: web.BaseRequest, services: Services, client: Client, record: Record) -> Context:
@@ -99,14 +102,24 @@ class Endpoint:
             services.door.passes_on(inbound.headers, inbound.query),
         )
 
-    def _form(self, request: Request, record: Record) -> AnswerForm:
+    def _answer_form(self, request: Request, record: Record, began: float) -> AnswerForm:
+        clock = self._desk.clock
         return AnswerForm(
             record.request_id,
             request.model,
-            int(self._desk.clock.now()),
+            int(clock.now()),
             request.include_usage,
             request.legacy_functions,
+            asked=request.original.document if request.original else {},
+            elapsed=lambda: int((clock.monotonic() - began) * NANOSECONDS),
         )
+
+
+class _Told(Value):
+    """How the answer is told: in which form of the dialect, and what it must know of the request."""
+
+    form: Form
+    answer: AnswerForm
 
 
 class SeenEncoder:
@@ -123,6 +136,11 @@ class SeenEncoder:
         if data:
             self._see(data)
         return data
+
+
+def address(inbound: web.BaseRequest) -> Address:
+    """Where the client knocked."""
+    return Address(inbound.path, inbound.query)
 
 
 async def read_body(inbound: web.BaseRequest) -> bytes:

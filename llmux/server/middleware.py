@@ -2,12 +2,13 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
 
 from llmux.dialects.base import Dialect, ErrorForm
+from llmux.dialects.paths import Paths
 from llmux.errors import BadRequest, ClientGone, GatewayError, InternalError, TooLarge
 from llmux.server.cors import allow_origin, preflight
 from llmux.server.endpoint import RECORD, header_safe
@@ -23,10 +24,10 @@ Find = Callable[[str, str], Handler]  # method and path -> who answers; raises G
 class Middleware:
     """Stands around every handler."""
 
-    def __init__(self, desk: Desk, find: Find, by_path: Mapping[str, Dialect], trusted: tuple[Network, ...]) -> None:
+    def __init__(self, desk: Desk, find: Find, spoken: Paths[Dialect], trusted: tuple[Network, ...]) -> None:
         self._desk = desk
         self._find = find
-        self._by_path = by_path
+        self._spoken = spoken
         self._trusted = trusted
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -75,7 +76,7 @@ class Middleware:
         return web.Response(status=form.status, body=form.body, headers=headers)
 
     def _encode(self, path: str, error: GatewayError, request_id: str) -> ErrorForm:
-        dialect = dialect_of(path, self._by_path)
+        dialect = self._spoken.find(path) or self._spoken.near(path)
         if dialect is not None:
             return dialect.encode_error(error, request_id)
         retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
@@ -106,14 +107,6 @@ class Middleware:
         if not self._trusted:
             return peer
         return client_address(peer, request.headers.get("x-forwarded-for", "").split(","), self._trusted)
-
-
-def dialect_of(path: str, by_path: Mapping[str, Dialect]) -> Dialect | None:
-    """The dialect that is spoken at `path`, or the one whose path begins like it: a typo is answered in kind."""
-    exact = by_path.get(path)
-    if exact is not None:
-        return exact
-    return next((dialect for start, dialect in by_path.items() if path.startswith(f"{start}/")), None)
 
 
 def _ours(error: web.HTTPException) -> GatewayError:

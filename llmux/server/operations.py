@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import orjson
 from aiohttp import web
 
-from llmux.dialects.base import Counting, Dialect
+from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
-from llmux.server.endpoint import RECORD, read_body, safe_query
+from llmux.server.endpoint import RECORD, address, read_body, safe_query
 from llmux.server.models import Card, encode_cards, find_card
 from llmux.server.services import Desk
 
@@ -48,7 +48,8 @@ class Operations:
         services = self._desk.current()
         body = await read_body(request)
         dialect = _dialect(request, services.dialects)
-        return _json(await services.explain(dialect.decode_request(body), _context(request, client)))
+        at = Address(request.query.get("path", ""), request.query)
+        return _json(await services.explain(dialect.decode_request(body, at), _context(request, client)))
 
     def _cards(self, request: web.BaseRequest) -> list[Card]:
         client, services = self._admit(request), self._desk.current()
@@ -74,7 +75,7 @@ class CountEndpoint:
         record.dialect = self._dialect.name
         client = services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
-        request = self._dialect.decode_request(await read_body(inbound))
+        request = self._counting.decode_request(await read_body(inbound), address(inbound))
         record.model = request.model
         headers = {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers}
         context = Context(record.request_id, client, headers, safe_query(inbound.rel_url.raw_query_string))

@@ -51,6 +51,13 @@ CLAUDE = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
-    counting=Counting("/v1/messages/count_tokens", encode_count, decode_count, encode_count_answer),
+    counting=Counting(
+        ("/v1/messages/count_tokens", "/messages/count_tokens"),
+        "/v1/messages/count_tokens",
+        decode_request,
+        encode_count,
+        decode_count,
+        encode_count_answer,
+    ),
     losses=LOSSES,
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from llmux.dialects.base import Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound
 from llmux.dialects.claude import controls, tools
 from llmux.dialects.claude.blocks import Draft, Wire, encode_mark
 from llmux.dialects.claude.content import cache_mark
@@ -39,7 +39,7 @@ SESSION = re.compile(r"_session_([0-9a-f-]+)$")
 # --- decode ----------------------------------------------------------------------------------------------------------
 
 
-def decode_request(body: bytes) -> Request:
+def decode_request(body: bytes, at: Address = NOWHERE) -> Request:  # noqa: ARG001 - all is in the body
     """A request, and what its client sent exactly.
 
     `max_tokens` may be absent: requests to count tokens have none.

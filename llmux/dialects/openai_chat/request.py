@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmux.dialects.base import Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_chat.content import Draft, beyond
@@ -46,7 +46,7 @@ KNOBS = frozenset({"reasoning", "thinking", "enable_thinking", "thinking_budget"
 LONGEST_KEY = 64
 
 
-def decode_request(body: bytes) -> Request:
+def decode_request(body: bytes, at: Address = NOWHERE) -> Request:  # noqa: ARG001 - all is in the body
     """The request that a client sent.
 
     Raises:

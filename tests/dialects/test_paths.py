@@ -1,0 +1,62 @@
+"""Where clients knock, and where backends are asked."""
+
+import pytest
+
+from llmux.dialects.base import Counting, Form, backend_path
+from llmux.dialects.claude import CLAUDE
+from llmux.dialects.paths import Paths
+
+TABLE = Paths([("/a", "a"), ("/a", "later"), ("/m/*:go", "star"), ("/m/*", "rest")])
+FOUND = {
+    "/a": "a",
+    "/b": None,
+    "/m/x:go": "star",
+    "/m/org/x:7b:go": "star",
+    "/m/:go": "rest",
+    "/m/": None,
+}
+
+
+@pytest.mark.parametrize("path", FOUND)
+def test_a_path_leads_to_what_is_there(path: str) -> None:
+    assert TABLE.find(path) == FOUND[path]
+
+
+def test_a_typo_is_answered_in_kind() -> None:
+    assert TABLE.near("/a/typo") == "a"
+    assert TABLE.near("/m/x:come") == "star"
+    assert TABLE.near("/elsewhere") is None
+
+
+def form(path: str, stream_path: str = "") -> Form:
+    main = {name: getattr(CLAUDE, name) for name in Form.__struct_fields__}
+    return Form(**(main | {"path": path, "stream_path": stream_path}))
+
+
+STREAMED = form("/models/{model}:go", "/models/{model}:stream?alt=sse")
+ASKED = {
+    "as it is": (form("/chat"), False, "", "/chat"),
+    "with the client's query": (form("/chat"), True, "beta=true&x=%0A", "/chat?beta=true&x=%0A"),
+    "the model in the path": (STREAMED, False, "", "/models/org/m%3A7b:go"),
+    "a stream": (STREAMED, True, "", "/models/org/m%3A7b:stream?alt=sse"),
+    "what the path asks for comes once": (STREAMED, True, "alt=json&b=1", "/models/org/m%3A7b:stream?alt=sse&b=1"),
+    "and alone": (STREAMED, True, "alt=json", "/models/org/m%3A7b:stream?alt=sse"),
+}
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_a_backend_is_asked_at(case: str) -> None:
+    asked, stream, query, path = ASKED[case]
+    assert backend_path(asked, "org/m:7b", stream=stream, query=query) == path
+
+
+def test_a_model_is_named_once() -> None:
+    counting = CLAUDE.counting
+    assert isinstance(counting, Counting)
+    assert backend_path(counting, "m", stream=True) == counting.path
+    assert backend_path(STREAMED, "models/m") == "/models/m:go"
+
+
+def test_a_dialect_is_its_own_main_form() -> None:
+    assert CLAUDE.form("") is CLAUDE
+    assert CLAUDE.every_form() == (CLAUDE,)
