@@ -31,7 +31,9 @@ CLAUDE_KEYS = frozenset({"system", "thinking", "stop_sequences", "top_k", "anthr
 
 @click.command(help=HELP)
 @configured.option
-@click.option("--dialect", type=click.Choice(["claude", "openai_chat"]), help="What FILE speaks; else it is guessed.")
+@click.option(
+    "--dialect", type=click.Choice(["claude", "ollama", "openai_chat"]), help="What FILE speaks; else it is guessed."
+)
 @click.option("--model", metavar="NAME", help="Ask for this model instead of the one in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.argument("file", type=click.File("rb"))

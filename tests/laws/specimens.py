@@ -145,7 +145,52 @@ OPENAI_CHAT: Mapping[str, Any] = {
     "metadata": {"team": "a"},
 }
 
-REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT}
+OLLAMA: Mapping[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is the weather?", "images": [PIXEL]},
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "thinking": "Hm.",
+            "tool_calls": [
+                {"id": "call_1", "function": {"index": 0, "name": "weather", "arguments": {"city": "Paris"}}},
+                {"function": {"name": "weather", "arguments": {}}},
+            ],
+        },
+        {"role": "tool", "content": "rain", "tool_name": "weather", "tool_call_id": "call_1"},
+        {"role": "tool", "content": "no city", "tool_name": "weather"},
+        {"role": "assistant", "content": "Rain."},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "Tells the weather.", "parameters": SCHEMA},
+        },
+    ],
+    "format": SCHEMA,
+    "think": "high",
+    "options": {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 5,
+        "min_p": 0.1,
+        "seed": 7,
+        "presence_penalty": 0.1,
+        "frequency_penalty": 0.1,
+        "num_predict": 4096,
+        "num_ctx": 8192,
+        "stop": ["END"],
+    },
+    "stream": True,
+    "keep_alive": "5m",
+    "logprobs": True,
+    "top_logprobs": 2,
+}
+
+REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT, "ollama": OLLAMA}
 
 ANSWER = Response(
     "1",
