@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmux.config.discover import models_at
+from llmux.config.discover import LISTINGS, models_at
 from llmux.config.schema import Backend
+from llmux.config.tables import DIALECTS
+from llmux.dialects.registry import TABLE
 from llmux.routing.catalog import matches
 from tests.config.places import Place
 
@@ -85,6 +87,10 @@ def test_nobody_is_looked_for_where_a_provider_is_written(place: Place) -> None:
     loaded = place.load("[provider.demo]", env={"OPENAI_API_KEY": "o"})
     assert list(loaded.config.provider) == ["demo"]
     assert loaded.found == ()
+
+
+def test_models_are_looked_for_where_the_dialect_lists_them() -> None:
+    assert {api: TABLE[DIALECTS[api]].models_path for api in DIALECTS} == LISTINGS
 
 
 # --- the look itself -------------------------------------------------------------------------------------------------

@@ -190,6 +190,41 @@ OLLAMA: Mapping[str, Any] = {
     "top_logprobs": 2,
 }
 
+# Of the other forms of a dialect.
+FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("ollama", "generate"): {
+        "model": "m",
+        "prompt": "What is the weather?",
+        "system": "Be brief.",
+        "images": [PIXEL],
+        "suffix": "",
+        "template": "",
+        "context": [],
+        "raw": False,
+        "format": "json",
+        "think": True,
+        "options": {"num_predict": 10, "stop": ["END"]},
+        "keep_alive": 0,
+        "stream": False,
+    },
+    ("openai_chat", "completions"): {
+        "model": "m",
+        "prompt": ["What is the weather?"],
+        "suffix": None,
+        "echo": False,
+        "best_of": 1,
+        "logprobs": None,
+        "max_tokens": 10,
+        "temperature": 0.5,
+        "logit_bias": {"50256": -100},
+        "stop": ["END"],
+        "n": 1,
+        "user": "u1",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+}
+
 REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT, "ollama": OLLAMA}
 
 ANSWER = Response(

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
@@ -19,7 +20,7 @@ from llmux.ir.response import Response
 from tests import corpus
 from tests.laws.lanes import FORM, chance, cut_by, hear, stream_of, tell
 from tests.laws.mutations import damaged, mutants
-from tests.laws.specimens import ANSWER, REQUESTS
+from tests.laws.specimens import ANSWER, FORMS, REQUESTS
 from tests.laws.test_requests import ABLE
 from tests.strategies import ANSWERS, LINKLESS
 
@@ -154,6 +155,13 @@ def test_the_specimen_is_sound(dialect: Dialect) -> None:
 def test_a_request_of_another_shape(dialect: Dialect) -> None:
     for _, mutant in mutants(REQUESTS[dialect.name]):
         refuses_well(dialect, orjson.dumps(mutant))
+
+
+@pytest.mark.parametrize(("name", "form"), FORMS)
+def test_a_request_of_another_shape_in_another_form(name: str, form: str) -> None:
+    dialect = TABLE[name]
+    for _, mutant in [("sound", FORMS[name, form]), *mutants(FORMS[name, form])]:
+        refuses_well(replace(dialect, decode_request=dialect.form(form).decode_request), orjson.dumps(mutant))
 
 
 @each_dialect
