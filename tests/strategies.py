@@ -133,9 +133,16 @@ def conversations(draw: st.DrawFn, tools: list[str]) -> tuple[Message, ...]:
     return (*system, *spoken, Message(Role.USER, (draw(TEXTS),)))
 
 
+# Dialects that have no stop sequences.
+UNSTOPPED = frozenset({"openai_responses"})
+
+
 @st.composite
-def requests(draw: st.DrawFn, dialect: str) -> Request:
-    """A request of a client of `dialect`. A temperature of 1 is what models do anyway, and need not be said."""
+def requests(draw: st.DrawFn, dialect: str, *others: str) -> Request:
+    """A request of a client of `dialect` that `others` can say too.
+
+    A temperature of 1 is what models do anyway, and need not be said.
+    """
     tools = tuple(draw(st.lists(TOOLS, max_size=3, unique_by=lambda tool: tool.name)))
     names = [tool.name for tool in tools]
     choices = [ToolChoice("auto"), ToolChoice("required"), ToolChoice("none")]
@@ -149,5 +156,5 @@ def requests(draw: st.DrawFn, dialect: str) -> Request:
         tool_choice=draw(st.none() | st.sampled_from(choices)) if tools else None,
         sampling=Sampling(temperature=draw(st.sampled_from([None, 0.0, 0.5]))),
         max_output_tokens=draw(st.integers(1, 4000)),
-        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
+        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))) if UNSTOPPED.isdisjoint((dialect, *others)) else (),
     )

@@ -48,7 +48,7 @@ def test_a_rule_says_what_it_can_and_something(rule: Rule) -> None:
     assert rule.fields
     assert set(rule.fields) <= set(Profile.__struct_fields__)
     assert "context" not in rule.fields, "how much a model holds only the owner can know"
-    assert rule.dialect in ("", "claude", "openai_chat")
+    assert rule.dialect in ("", "claude", "openai_chat", "openai_responses")
     assert set(rule.provider) <= TABLES.providers.keys()
     re.compile(rule.model)
 
