@@ -41,13 +41,14 @@ def decode_usage(response: Mapping[str, Any]) -> Usage | None:
         return None
     sent, made = _object(wire.get("input_tokens_details")), _object(wire.get("output_tokens_details"))
     read_, written = _count(sent, "cached_tokens"), _count(sent, "cache_write_tokens")
+    output, reasoning = _count(wire, "output_tokens"), _count(made, "reasoning_tokens")
     tier = response.get("service_tier")
     return Usage(
         input_tokens=max(0, _count(wire, "input_tokens") - read_ - written),
-        output_tokens=_count(wire, "output_tokens"),
+        output_tokens=output if reasoning <= output else output + reasoning,  # some leave out what was only thought
         cache_read_tokens=read_,
         cache_write_tokens=written,
-        reasoning_tokens=_count(made, "reasoning_tokens"),
+        reasoning_tokens=reasoning,
         service_tier=tier if isinstance(tier, str) and tier else None,
     )
 

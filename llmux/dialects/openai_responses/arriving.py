@@ -18,8 +18,6 @@ from llmux.ir.value import Value
 Wire = dict[str, Any]
 Step = Callable[[list[Event]], None]
 
-CALLS = frozenset({"function_call", "custom_tool_call"})
-
 # --- deltas, nearly all of a stream, by type -------------------------------------------------------------------------
 
 
@@ -95,7 +93,8 @@ class Item:
     """One item of the output. `index` is its place there, None when nobody tells."""
 
     __slots__ = (
-        "added", "arguments", "call_id", "done", "index", "kind", "name", "part", "pending", "phase", "speaks", "texts",
+        "added", "alone", "arguments", "call_id", "done", "index", "kind", "name", "part", "pending", "phase", "speaks",
+        "texts",
     )  # fmt: skip
 
     def __init__(self, index: int | None) -> None:
@@ -103,6 +102,7 @@ class Item:
         self.kind = ""
         self.name = ""
         self.call_id = ""
+        self.alone = False  # a call whose tool is in a namespace of its own name
         self.phase: Any = None
         self.speaks = ""  # which of its texts an item of reasoning tells: the summary, or the reasoning itself
         self.texts: dict[tuple[str, int], Told] = {}
@@ -114,7 +114,9 @@ class Item:
     def learn(self, wire: Wire) -> None:
         """Note what `output_item.added` or `.done` says of the item itself."""
         self.kind = text(wire.get("type")) or self.kind
-        self.name = qualified(wire.get("namespace"), text(wire.get("name"))) if wire.get("name") else self.name
+        if name := text(wire.get("name")):
+            self.name = qualified(wire.get("namespace"), name)
+            self.alone = wire.get("namespace") == name
         self.call_id = text(wire.get("call_id")) or self.call_id
         self.phase = wire.get("phase") or self.phase
 

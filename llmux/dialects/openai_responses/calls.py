@@ -113,12 +113,13 @@ TYPED: Mapping[str, Typed] = {
         {"execution": "client"},
     ),
 }
+CALLS = frozenset({"function_call", "custom_tool_call"})
 BY_CALL: Mapping[str, str] = {typed.call: name for name, typed in TYPED.items()}
 
 
 def qualified(namespace: Any, name: str) -> str:
-    """The name of a tool outside its namespace."""
-    return f"{namespace}__{name}" if isinstance(namespace, str) and namespace else name
+    """The name of a tool outside its namespace. OpenAI gives a tool that it has found one of the tool's own name."""
+    return f"{namespace}__{name}" if isinstance(namespace, str) and namespace not in {"", name} else name
 
 
 def is_hosted(item: Wire) -> bool:
@@ -127,6 +128,12 @@ def is_hosted(item: Wire) -> bool:
         return item.get("execution") != "client"
     environment = item.get("environment")
     return isinstance(environment, dict) and environment.get("type") not in ("local", None)
+
+
+def is_call(item: Wire) -> bool:
+    """Whether the client is to run a tool, and to tell what it gave."""
+    kind = item.get("type")
+    return isinstance(kind, str) and (kind in CALLS or (kind in BY_CALL and not is_hosted(item)))
 
 
 def arguments_of(item: Wire) -> str:

@@ -95,7 +95,7 @@ class Kit:
 def call_item(call: ToolCall, item_id: str, kit: Kit) -> Wire:
     """The item of a call of a function or of a custom tool."""
     kept = kit.tool(call.name)
-    name, namespace = call.name, {}
+    name, namespace = call.name, restore(NAME, call.extra)
     if home := kept.get("namespace"):
         namespace = {"namespace": home["name"]}
         name = call.name.removeprefix(qualified(home["name"], ""))

@@ -144,7 +144,7 @@ def _call(item: Fields) -> Said:
     custom = item.document.get("type") == "custom_tool_call"
     name = item.need_text("name") or refuse(item.at("name"), "a name")
     extra = beyond(item, KNOWN_OF_CALL)
-    if namespace := item.text("namespace"):
+    if (namespace := item.text("namespace")) not in (None, name):
         extra = Extra(NAME, {**(extra.fields if extra else {}), "name": name})
         name = qualified(namespace, name)
     call_id = item.need_text("call_id")

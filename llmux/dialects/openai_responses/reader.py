@@ -19,8 +19,8 @@ from llmux.dialects.openai_responses.answer import (
     failure_of,
     objects,
 )
-from llmux.dialects.openai_responses.arriving import CALLS, FAMILIES, Delta, Item, Step, text
-from llmux.dialects.openai_responses.calls import written
+from llmux.dialects.openai_responses.arriving import FAMILIES, Delta, Item, Step, text
+from llmux.dialects.openai_responses.calls import CALLS, written
 from llmux.dialects.openai_responses.telling import Teller
 from llmux.ir.events import Event, MessageEnd, MessageStart
 from llmux.ir.usage import Usage

@@ -5,14 +5,13 @@ import msgspec
 from llmux.dialects.base import AnswerForm, Names
 from llmux.dialects.document import line
 from llmux.dialects.openai_responses.answer import decode_finish, decode_usage, load_response, objects
+from llmux.dialects.openai_responses.calls import is_call
 from llmux.dialects.openai_responses.items import closing, encode_output_items
 from llmux.dialects.openai_responses.reader import Reader
 from llmux.errors import BackendGarbled
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.response import Response
-
-CALLED = ("function_call", "custom_tool_call")
 
 
 def decode_response(body: bytes, names: Names) -> Response:
@@ -40,7 +39,7 @@ def verbatim_response(body: bytes) -> Verbatim:
         GatewayError: it tells of a failure, whatever its status said.
     """
     document = load_response(body)
-    called = any(item.get("type") in CALLED for item in objects(document["output"]))
+    called = any(map(is_call, objects(document["output"])))
     reason = decode_finish(document, called=called, refused=False)
     return Verbatim(body, bool(document["output"]), decode_usage(document), reason, done=True)
 

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from llmux.dialects.base import Names
 from llmux.dialects.freetext import FreeText, unwrap
 from llmux.dialects.openai_responses.answer import client_name, objects
-from llmux.dialects.openai_responses.arriving import CALLS, FAMILIES, ArgumentsDelta, Delta, Item, text
-from llmux.dialects.openai_responses.calls import BY_CALL, arguments_of, is_hosted, written
+from llmux.dialects.openai_responses.arriving import FAMILIES, ArgumentsDelta, Delta, Item, text
+from llmux.dialects.openai_responses.calls import BY_CALL, CALLS, arguments_of, is_hosted, written
 from llmux.dialects.openai_responses.content import decode_citation
 from llmux.dialects.openai_responses.reasoning import states_of
 from llmux.dialects.openai_responses.schema import NAME, SEPARATOR
@@ -185,4 +185,5 @@ class Teller:
 
 def _tool_call(item: Item, name: str) -> ToolCall:
     custom = item.kind == "custom_tool_call" or isinstance(name, FreeText)
-    return ToolCall(id=item.call_id, name=str(name), kind="custom" if custom else "function")
+    extra = Extra(NAME, {"namespace": item.name}) if item.alone else None
+    return ToolCall(id=item.call_id, name=str(name), kind="custom" if custom else "function", extra=extra)

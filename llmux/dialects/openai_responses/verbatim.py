@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from llmux.dialects.openai_responses.answer import decode_finish, decode_usage, failure_in, failure_of, load
+from llmux.dialects.openai_responses.answer import decode_finish, decode_usage, failure_in, failure_of, load, objects
+from llmux.dialects.openai_responses.calls import is_call
 from llmux.dialects.openai_responses.reader import ENDS, FAILURES
 from llmux.dialects.openai_responses.stream import CUT, NO_STREAM, Decoder
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
@@ -29,7 +30,6 @@ SILENT = frozenset({
     "response.reasoning_summary_part.added", "keepalive", "",
 })  # fmt: skip
 SILENT_ITEMS = ("message", "reasoning")
-CALLED = ("function_call", "custom_tool_call")
 
 
 class VerbatimDecoder:
@@ -166,10 +166,7 @@ def _ended(response: Any, told: Verbatim) -> Verbatim:
     wire = response if isinstance(response, dict) else {}
     if failure := failure_in(wire):
         raise failure
-    output = wire.get("output")
-    items = output if isinstance(output, list) else ()
-    called = any(isinstance(item, dict) and item.get("type") in CALLED for item in items)
-    reason = decode_finish(wire, called=called, refused=False)
+    reason = decode_finish(wire, called=any(map(is_call, objects(wire.get("output")))), refused=False)
     return replace(told, content=True, usage=decode_usage(wire), finish_reason=reason, done=True)
 
 
