@@ -135,6 +135,10 @@ def conversations(draw: st.DrawFn, tools: list[str], images: list[Image]) -> tup
     return (*system, *spoken, Message(Role.USER, (draw(TEXTS),)))
 
 
+# Dialects that have no stop sequences.
+UNSTOPPED = frozenset({"openai_responses"})
+
+
 @st.composite
 def requests(draw: st.DrawFn, dialect: str, *others: str) -> Request:
     """A request of a client of `dialect`, which `others` can say too.
@@ -155,5 +159,5 @@ def requests(draw: st.DrawFn, dialect: str, *others: str) -> Request:
         tool_choice=draw(st.none() | st.sampled_from(choices)) if tools and not spoken & CHOICELESS else None,
         sampling=Sampling(temperature=draw(st.sampled_from([None, 0.0, 0.5]))),
         max_output_tokens=draw(st.integers(1, 4000)),
-        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
+        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))) if not spoken & UNSTOPPED else (),
     )

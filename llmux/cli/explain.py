@@ -34,7 +34,9 @@ OLLAMA_KEYS = frozenset({"options", "keep_alive", "think"})
 @click.command(help=HELP)
 @configured.option
 @click.option(
-    "--dialect", type=click.Choice(["claude", "ollama", "openai_chat"]), help="What FILE speaks; else it is guessed."
+    "--dialect",
+    type=click.Choice(["claude", "openai_chat", "openai_responses"]),
+    help="What FILE speaks; else it is guessed.",
 )
 @click.option("--model", metavar="NAME", help="Ask for this model instead of the one in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -59,6 +61,8 @@ def explain(*, config: Path | None, dialect: str | None, model: str | None, as_j
 
 def guess(body: Mapping[str, Any]) -> str:
     """The dialect of a body: what only one of them says decides."""
+    if "messages" not in body and "input" in body:
+        return "openai_responses"
     tools = body.get("tools")
     first = tools[0] if isinstance(tools, list) and tools else None
     if '"image_url"' in json.dumps(body.get("messages")):  # local servers take Claude's top_k beside OpenAI's parts

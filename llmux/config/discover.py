@@ -18,7 +18,12 @@ LIST_S = 0.5  # one that is loading a model may take a moment to list what it ha
 # Where a server lists its models -> their names; None when nobody answers there.
 Look = Callable[[str], Sequence[str] | None]
 # What a server speaks -> where below its address it lists its models.
-LISTINGS: Mapping[str, str] = {"openai": "/models", "claude": "/v1/models", "ollama": "/api/tags"}
+LISTINGS: Mapping[str, str] = {
+    "openai": "/models",
+    "responses": "/models",
+    "claude": "/v1/models",
+    "ollama": "/api/tags",
+}
 
 
 class Discovery(Value):

@@ -11,9 +11,14 @@ from llmux.ir.value import Value
 Auth = Literal["bearer", "x-api-key", "none", "client"]
 
 # How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
-MAKERS_AUTH: Mapping[str, Auth] = {"openai_chat": "bearer", "claude": "x-api-key", "ollama": "bearer"}
-MAKERS: Mapping[str, str] = {"claude": "anthropic"}
 OLLAMA = "ollama"
+MAKERS_AUTH: Mapping[str, Auth] = {
+    "openai_chat": "bearer",
+    "openai_responses": "bearer",
+    "claude": "x-api-key",
+    "ollama": "bearer",
+}
+MAKERS: Mapping[str, str] = {"claude": "anthropic", "openai_responses": "openai"}
 DEMO = "demo"  # api = "demo": answered inside this process
 CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
 

@@ -82,13 +82,6 @@ BAD: dict[str, tuple[str, list[str]]] = {
         f'[provider.a]\n{HERE}\napi = "cluade"',
         ['provider.a.api: unknown dialect; did you mean "claude"?'],
     ),
-    "a dialect to come: responses": (
-        f'[provider.a]\n{HERE}\napi = "responses"',
-        [
-            ("provider.a.api: arrives with the Responses dialect; "
-            'until then api = "openai" speaks Chat Completions')
-        ],
-    ),
     "a dialect to come: gemini": (
         f'[provider.a]\n{HERE}\napi = "gemini"',
         [

@@ -72,6 +72,16 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
     ),
     "the demo": ("demo", Provider(), ("openai_chat", "", "none", "demo", "demo", "demo")),
     "the other demo": ("demo_claude", Provider(), ("claude", "", "none", "anthropic", "demo", "demo_claude")),
+    "the demo of Responses": (
+        "demo_responses",
+        Provider(),
+        ("openai_responses", "", "none", "openai", "demo", "demo_responses"),
+    ),
+    "a Responses server of one's own": (
+        "mine",
+        Provider(api="responses", base_url="http://h/v1", api_key=KEY),
+        ("openai_responses", "http://h/v1", "bearer", "openai", "http", ""),
+    ),
     "a demo of one's own": ("mine", Provider(api="demo"), ("openai_chat", "", "none", "mine", "demo", "")),
     "the demo, served elsewhere": (
         "demo",

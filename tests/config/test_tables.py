@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from llmux.config.tables import Rule, Tables, builtin, key_of
+from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile
 
 TABLES = builtin()
@@ -48,7 +49,7 @@ def test_a_rule_says_what_it_can_and_something(rule: Rule) -> None:
     assert rule.fields
     assert set(rule.fields) <= set(Profile.__struct_fields__)
     assert "context" not in rule.fields, "how much a model holds only the owner can know"
-    assert rule.dialect in ("", "claude", "ollama", "openai_chat")
+    assert rule.dialect in ("", *TABLE)
     assert set(rule.provider) <= TABLES.providers.keys()
     re.compile(rule.model)
 

@@ -8,6 +8,7 @@ def test_each_dialect_has_its_name() -> None:
         "claude": "claude",
         "ollama": "ollama",
         "openai_chat": "openai_chat",
+        "openai_responses": "openai_responses",
     }
 
 

@@ -112,6 +112,8 @@ DEEP_FRAMES = (
     BLOCK % b'{"type":"novel","data":DEEP}',
     b'data: {"id":"1","choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":DEEP}}]}}]}\n\n',
     b'{"model":"m","message":{"tool_calls":[{"function":{"name":"f","arguments":{"a":DEEP}}}]},"novel":DEEP}\n',
+    b'data: {"type":"response.output_item.done","output_index":0,"item":{"type":"novel","data":DEEP}}\n\n',
+    b'data: {"type":"response.output_item.done","item":{"type":"function_call","name":"f","arguments":DEEP}}\n\n',
 )
 
 
@@ -171,10 +173,34 @@ def test_a_damaged_request(dialect: Dialect, seed: str) -> None:
 
 
 # Where a client may put JSON of its own into a call: as a value, or as a text that is read as one later.
-CALLS: dict[str, Any] = {
-    "claude": {"content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": "DEEP"}}]},
-    "openai_chat": {"tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a":DEEP}'}}]},
-    "ollama": {"tool_calls": [{"function": {"name": "f", "arguments": {"a": "DEEP"}}}]},
+USER = {"role": "user", "content": "hi"}
+ARGUMENTS = '{"a":DEEP}'
+CALLS: dict[str, dict[str, Any]] = {
+    "claude": {
+        "messages": [
+            USER,
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": "DEEP"}}]},
+        ]
+    },
+    "openai_chat": {
+        "messages": [
+            USER,
+            {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": ARGUMENTS}}]},
+        ]
+    },
+    "openai_responses": {
+        "input": [
+            USER,
+            {"type": "function_call", "call_id": "1", "name": "f", "arguments": ARGUMENTS},
+            {"type": "tool_search_call", "call_id": "2", "execution": "client", "arguments": {"a": "DEEP"}},
+        ]
+    },
+    "ollama": {
+        "messages": [
+            USER,
+            {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {"a": "DEEP"}}}]},
+        ]
+    },
 }
 
 
@@ -182,8 +208,7 @@ CALLS: dict[str, Any] = {
 @pytest.mark.parametrize("levels", [100, 240, 300, 1000, 5000])
 def test_a_request_nested_deep(dialect: Dialect, levels: int) -> None:
     deep = b"[" * levels + b"]" * levels
-    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", **CALLS[dialect.name]}]
-    for change in ({"novel": "DEEP"}, {"messages": messages}):
+    for change in ({"novel": "DEEP"}, CALLS[dialect.name]):
         body = orjson.dumps({**REQUESTS[dialect.name], **change})
         refuses_well(dialect, body.replace(b'"DEEP"', deep).replace(b"DEEP", deep))
 
