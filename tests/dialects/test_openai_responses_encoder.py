@@ -15,6 +15,8 @@ from llmux.errors import BackendCut, ContextTooLong, GatewayError, Overloaded, Q
 from llmux.ir.content import (
     Citation,
     Extra,
+    Image,
+    Link,
     Opaque,
     Part,
     Reasoning,
@@ -23,7 +25,19 @@ from llmux.ir.content import (
     Text,
     ToolCall,
 )
-from llmux.ir.events import Event, MessageEnd, MessageStart, PartDelta, PartEnd, PartStart, StreamError, Verbatim
+from llmux.ir.events import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    PartCitation,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    PartState,
+    StreamError,
+    UsageUpdate,
+    Verbatim,
+)
 from llmux.ir.fold import explode
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
@@ -197,6 +211,28 @@ def test_what_only_another_dialect_understands_is_its_text_or_nothing() -> None:
     assert [event["item"].get("status") for event in told if event["type"].endswith("item.added")][-1] == "in_progress"
 
 
+def test_what_has_no_place_here_is_not_told() -> None:
+    told = events_of(
+        OPENAI_RESPONSES.encoder(FORM).feed(
+            [
+                MessageStart("1", "m"),
+                UsageUpdate(Usage()),
+                PartStart(0, Image(source=Link("https://x.test"))),
+                PartEnd(0),
+                PartStart(1, Refusal()),
+                PartCitation(1, Citation("claude", {}, url="https://x.test")),
+                PartState(1, SEAL),
+                PartEnd(1),
+                PartStart(2, ToolCall(id="c", name="f")),
+                PartState(2, SEAL),
+                PartEnd(2),
+                MessageEnd(FinishReason.END, Usage()),
+            ]
+        )
+    )
+    assert [item["type"] for item in told[-1]["response"]["output"]] == ["message", "function_call"]
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 ENDS = {
@@ -332,6 +368,10 @@ CALLS: dict[str, tuple[ToolCall, dict[str, Any]]] = {
     "arguments of another shape": (
         ToolCall(id="c", name="local_shell", arguments='{"command":"ls"}'),
         {"type": "function_call", "name": "local_shell", "arguments": '{"command":"ls"}'},
+    ),
+    "commands of another shape": (
+        ToolCall(id="c", name="shell", arguments='{"commands":"ls"}'),
+        {"type": "function_call", "name": "shell", "arguments": '{"commands":"ls"}'},
     ),
     "arguments that were cut": (
         ToolCall(id="c", name="shell", arguments='{"comm'),

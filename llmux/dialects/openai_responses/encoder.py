@@ -78,7 +78,7 @@ class Encoder:
         self._kit = Kit(form)
         self._number = 0  # of the next event
         self._output: list[Wire] = []  # the items that are done
-        self._message: Wire | None = None  # the item of words that is open: more of them may follow
+        self._message: Wire = {}  # the item of words that is open: more of them may follow
         self._part: Part | None = None  # that is open
         self._pieces: list[str] = []  # what has been told of it
         self._before = self._between = b""  # of its deltas, around their number; empty: they are not told one by one
@@ -133,8 +133,6 @@ class Encoder:
         self._between = b"," + line(place)[1:-1] + b',"delta":'
 
     def _delta(self, out: list[bytes], delta: str) -> None:
-        if self._part is None:
-            return
         if self._summary_id:
             self._start_summary(out)
         self._pieces.append(delta)
@@ -194,7 +192,7 @@ class Encoder:
         phase = phase_of(words)
         if self._message and self._message.get("phase") != phase:
             self._end_message(out)
-        if self._message is None:
+        if not self._message:
             self._message = message_item(self._kit.new_id("msg"), [], phase, "in_progress")
             self._added(out, self._message | {"content": []})
         self._part = replace(words, text="")
@@ -208,12 +206,8 @@ class Encoder:
     @property
     def _place(self) -> Wire:
         """Of the words that are open."""
-        message = self._message or {}
-        return {
-            "item_id": message.get("id"),
-            "output_index": self._index,
-            "content_index": len(message.get("content", ())),
-        }
+        message = self._message
+        return {"item_id": message["id"], "output_index": self._index, "content_index": len(message["content"])}
 
     def _start_reasoning(self, out: list[bytes], part: Reasoning) -> None:
         self._end_message(out)
@@ -260,16 +254,15 @@ class Encoder:
         logprobs: Wire = {"logprobs": []} if isinstance(part, Text) else {}
         self._event(out, f"{kind}.done", **self._place, **{field: told}, **logprobs)
         self._event(out, "response.content_part.done", **self._place, part=spoken)
-        if self._message is not None:
-            self._message["content"].append(spoken)
+        self._message["content"].append(spoken)
 
     @property
     def _cited(self) -> Wire:
         return {"citations": tuple(self._citations)} if self._citations else {}
 
     def _end_message(self, out: list[bytes], status: str = "completed") -> None:
-        if self._message is not None:
-            message, self._message = self._message | {"status": status}, None
+        if self._message:
+            message, self._message = self._message | {"status": status}, {}
             self._item_done(out, message)
 
     def _end_reasoning(self, out: list[bytes], told: str) -> None:

@@ -91,18 +91,24 @@ class Reader:
         out.append(MessageEnd(reason, decode_usage(wire) or Usage(), details=decode_details(wire, reason)))
 
     def _fill(self, output: list[Wire], out: list[Event]) -> None:
-        """Tell the items that were not streamed, or not to their end: each is known by its order among its kind."""
+        """Tell the items that were not streamed to their end, then those that were not at all.
+
+        Each is known by its order among those of its kind: ids change, and places are not always told.
+        """
         streamed: dict[str, list[Item]] = {}
         for item in self._items:
             streamed.setdefault(item.kind, []).append(item)
-        met = Counter[str]()
+        met, unseen = Counter[str](), list[Wire]()
         for wire in output:
             kind = text(wire.get("type"))
             known, at = streamed.get(kind, []), met[kind]
             met[kind] += 1
-            item = known[at] if at < len(known) else self._new(None)
-            if not item.done:
-                self._whole(item, wire, out)
+            if at >= len(known):
+                unseen.append(wire)
+            elif not known[at].done:
+                self._whole(known[at], wire, out)
+        for wire in unseen:
+            self._whole(self._new(None), wire, out)
 
     # --- items -------------------------------------------------------------------------------------------------------
 

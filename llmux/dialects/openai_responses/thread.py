@@ -107,18 +107,20 @@ class _Thread:
         for part in message.parts:
             if part.cache:
                 self._draft.losses.drop("cache_control")
-            if isinstance(part, Opaque) and part.dialect != NAME:
-                self._draft.losses.drop("parts")
-                part = Text(text=part.text)  # noqa: PLW2901 - it is told as this text from here on
-            if isinstance(part, Text | Refusal):
-                if words and _home(part) != _home(words[0]):
+            told = self._as_text(part) if isinstance(part, Opaque) and part.dialect != NAME else part
+            if isinstance(told, Text | Refusal):
+                if words and _home(told) != _home(words[0]):
                     self._say(words)
-                words += [part] if part.text else []
+                words += [told] if told.text else []
             else:
                 self._say(words)
-                self._items += self._done(part)
+                self._items += self._done(told)
         self._say(words)
         self._drop_trailing_reasoning()
+
+    def _as_text(self, part: Opaque) -> Text:
+        self._draft.losses.drop("parts")
+        return Text(text=part.text)
 
     def _say(self, words: list[Text | Refusal]) -> None:
         """Write a message of `words`, which are then said."""
@@ -203,9 +205,7 @@ class _Thread:
 
     def _tool(self, message: Message) -> None:
         apart: list[Wire] = []
-        for part in message.parts:
-            if isinstance(part, ToolResult):
-                self._items.append(self._result(part, apart))
+        self._items += [self._result(part, apart) for part in message.parts if isinstance(part, ToolResult)]
         self._items += [_message("user", apart)] if apart else []
 
     def _result(self, result: ToolResult, apart: list[Wire]) -> Wire:
