@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError, StoreNotOpenedError
+from llmux.store.base import StoreError, StoreNotOpenedError, surplus
 
 Result = TypeVar("Result")
 
@@ -57,7 +57,10 @@ READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
 PUT = "INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
 NOTES = "SELECT key, value FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
-REMOVE = ("DELETE FROM counter WHERE key = ?", "DELETE FROM note WHERE key = ?")
+FETCH = "SELECT value FROM note WHERE key = ? AND expires > ?"
+SIZES = "SELECT key, length(value), expires FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111)"
+FORGET = "DELETE FROM note WHERE key = ?"
+REMOVE = ("DELETE FROM counter WHERE key = ?", FORGET)
 SWEEP = ("DELETE FROM counter WHERE expires <= ?", "DELETE FROM note WHERE expires <= ?")
 
 
@@ -99,6 +102,18 @@ class SqliteStore:
     async def notes(self, prefix: str) -> Mapping[str, bytes]:
         now = self._clock.now()
         return await self._do(lambda db: dict(db.execute(NOTES, (prefix, now)).fetchall()))
+
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        now = self._clock.now()
+        return await self._do(lambda db: _read(db, keys, now, FETCH))
+
+    async def trim(self, prefix: str, most: int) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            with _writing(db):
+                keys = surplus(db.execute(SIZES, (prefix,)).fetchall(), most)
+                db.executemany(FORGET, [(key,) for key in keys])
+
+        await self._do(work)
 
     async def remove(self, keys: Sequence[str]) -> None:
         await self._do(lambda db: _each(db, REMOVE, [(key,) for key in keys]))
@@ -146,8 +161,8 @@ def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tupl
             db.executemany(statement, rows)
 
 
-def _read(db: sqlite3.Connection, keys: Iterable[str], now: float) -> Mapping[str, float]:
-    rows = ((key, db.execute(READ, (key, now)).fetchone()) for key in keys)
+def _read(db: sqlite3.Connection, keys: Iterable[str], now: float, query: str = READ) -> Mapping[str, Any]:
+    rows = ((key, db.execute(query, (key, now)).fetchone()) for key in keys)
     return {key: row[0] for key, row in rows if row is not None}
 
 
