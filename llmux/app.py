@@ -29,6 +29,7 @@ from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
+from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
 from llmux.responder import Client, Context
@@ -51,6 +52,7 @@ class Ground(Value):
     ledger: Ledger
     limits: Keeper
     tokenizer: Tokenizer
+    refused: RefusedProofs
     next_id: Callable[[], str]
     started: float  # Unix seconds
 
@@ -70,7 +72,7 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), ids(), clock.now())
+        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), RefusedProofs(), ids(), clock.now())
 
 
 def ids() -> Callable[[], str]:
@@ -94,7 +96,17 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
-    parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
+    parts = Parts(
+        planner,
+        routes,
+        profiles,
+        ground.ledger,
+        ground.limits,
+        ground.clock,
+        ground.tell,
+        random.random,
+        ground.refused,
+    )
     services = Services(
         dialects=TABLE,
         respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,

@@ -16,6 +16,7 @@ class Retry(enum.Enum):
     AGAIN = enum.auto()  # a passing fault: the same backend may, and so may another
     LARGER = enum.auto()  # only a backend with a larger context may
     WITHOUT_FIELD = enum.auto()  # the same backend may, without the field named in `param`
+    WITHOUT_PROOFS = enum.auto()  # the same backend may, without the reasoning states of earlier turns
 
 
 class GatewayError(Exception):
@@ -133,6 +134,12 @@ class FieldRefused(BadRequest):
     """The backend does not know, or does not take, the field named in `param`."""
 
     kind, retry = "field_refused", Retry.WITHOUT_FIELD
+
+
+class ProofRefused(BadRequest):
+    """The backend does not take a proof of earlier reasoning: it is another's, of another conversation, or damaged."""
+
+    retry = Retry.WITHOUT_PROOFS
 
 
 # --- the backend's fault ---------------------------------------------------------------------------------------------

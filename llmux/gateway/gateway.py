@@ -5,6 +5,8 @@ It decides nothing itself: the planner chooses, the exchange says what is next, 
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
+import msgspec
+
 from llmux.clock import Clock
 from llmux.errors import BackendUnreachable, GatewayError, OurLimit
 from llmux.gateway.attempt import Attempt, Route, attempt
@@ -13,6 +15,7 @@ from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.outbound import Recipient
 from llmux.gateway.planner import Plan, Planner
+from llmux.gateway.proofs import RefusedProofs, without_proofs
 from llmux.ir.capability import Profile
 from llmux.ir.events import Batch, Event, Opened, StreamError
 from llmux.ir.request import Request
@@ -41,6 +44,7 @@ class Parts(Value):
     clock: Clock
     tell: Listener
     chance: Callable[[], float]
+    refused: RefusedProofs = msgspec.field(default_factory=RefusedProofs)
 
 
 class _Won(Value):
@@ -110,12 +114,13 @@ class Gateway:
 
     async def _try(self, request: Request, context: Context, backend: Backend, step: Try) -> Attempt:
         parts = self._parts
+        fit = without_proofs(request) if step.unproven else parts.refused.fit(backend.name, request)
         await parts.limits.enter(backend, backend.request_timeout)
         try:
             reservation = await parts.ledger.reserve(backend)
             try:
                 tried = await attempt(
-                    request,
+                    fit,
                     context,
                     self._recipient(request, backend, step),
                     parts.routes[backend.provider],
@@ -129,6 +134,8 @@ class Gateway:
             raise
         for field in step.without:
             parts.ledger.learn(backend, field)
+        if step.unproven:
+            parts.refused.learn(backend.name, request)
         return tried
 
     def _recipient(self, request: Request, backend: Backend, step: Try) -> Recipient:
