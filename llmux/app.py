@@ -17,6 +17,10 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
+from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
+from llmux.conversation.notes import Archive, Notes
+from llmux.conversation.reasoning import KeptReasoning
+from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.transport import DemoTransport
@@ -32,7 +36,7 @@ from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
-from llmux.responder import Client, Context
+from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble
 from llmux.routing.catalog import Backend, matches
 from llmux.server.auth import Door, digest
@@ -51,6 +55,8 @@ class Ground(Value):
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
+    archive: Archive
+    shelf: Shelf
     tokenizer: Tokenizer
     refused: RefusedProofs
     next_id: Callable[[], str]
@@ -72,7 +78,10 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), RefusedProofs(), ids(), clock.now())
+        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        yield Ground(
+            clock, tell, session, ledger, limits, archive, shelf, Tokenizer(), RefusedProofs(), ids(), clock.now()
+        )
 
 
 def ids() -> Callable[[], str]:
@@ -109,7 +118,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     )
     services = Services(
         dialects=TABLE,
-        respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,
+        respond=_with_conversations(
+            Gateway(parts, Settings(config.max_retries, config.deadline)).respond, config, ground
+        ),
         count=Counter(planner, routes, profiles, ground.clock),
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
@@ -122,6 +133,15 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
     )
     return House(services, assembled)
+
+
+def _with_conversations(respond: Responder, config: Config, ground: Ground) -> Responder:
+    """Around the gateway: what is kept between the turns, as far as the owner wants it."""
+    kept = config.conversation
+    if kept.reasoning:
+        memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, kept.reasoning)
+        respond = KeptReasoning(respond, TABLE, memory).respond
+    return respond
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:

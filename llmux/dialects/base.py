@@ -147,6 +147,8 @@ class Dialect(Form, kw_only=True):
     decode_error: Callable[[int, Mapping[str, str], bytes], GatewayError]
     encode_error: Callable[[GatewayError, str], ErrorForm]
     counting: Counting | None = None
+    forgetful: bool = False  # its clients bring no reasoning back, or lose the proofs of it: it is kept for them
+    call_ids: bool = True  # its clients tell tool calls apart by id
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:

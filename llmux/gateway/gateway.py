@@ -156,6 +156,7 @@ class Gateway:
             won.attempts,
             (*plan.choice.warnings, *won.attempt.outgoing.warnings),
             won.attempt.headers,
+            won.attempt.outgoing.replays,
         )
 
     def _settle(self, request: Request, context: Context, won: _Won, last: Event) -> None:

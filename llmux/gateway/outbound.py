@@ -29,6 +29,7 @@ class Outgoing(Value):
     verbatim: bool
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    replays: bool = False  # see Opened
 
 
 class Recipient(Value):
@@ -40,6 +41,11 @@ class Recipient(Value):
     maker: str = ""
     without: frozenset[str] = frozenset()
 
+    @property
+    def replays(self) -> bool:
+        """Whether the model wants the reasoning of earlier turns back."""
+        return self.profile.reasoning_replay != "never" or self.profile.signed_calls
+
 
 def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     """`request` as `to` is to hear it.
@@ -50,12 +56,12 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     model, dialect = backend_model(to.backend, request.model), to.dialect
     reasons = request.reasoning.mode in {"on", "auto"}
     same = to.backend.verbatim and dialect.name == request.dialect
-    if same and request.original is not None and (to.profile.thinking or not reasons):
+    if same and (original := _verbatim(request, to, reasons=reasons)) is not None:
         form = dialect.form(request.form)
-        body = _kept(request, request.original, model if form.model_in_body else None, to)
+        body = _kept(request, original, model if form.model_in_body else None, to)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
-        return Outgoing(path, headers, body, verbatim=True)
+        return Outgoing(path, headers, body, verbatim=True, replays=to.replays)
     if reasons and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
@@ -63,7 +69,15 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
-    return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
+
+
+def _verbatim(request: Request, to: Recipient, *, reasons: bool) -> Original | None:
+    """The client's own words, if they can be passed on to a backend that speaks like it."""
+    original = request.original
+    if original is None or (reasons and not to.profile.thinking) or (original.restored and to.replays):
+        return None
+    return original
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:
