@@ -18,6 +18,8 @@ from llmux.ir.request import Request
 # An answer of more events than this is not remembered: it would be held in memory as a whole.
 MOST_EVENTS = 200_000
 
+ENDS = frozenset({MessageEnd, StreamError})
+
 Note = tuple[str, bytes]  # the key of a turn, and the turn
 Read = Callable[[Sequence[Event]], Iterable[Event]]
 
@@ -25,39 +27,42 @@ Read = Callable[[Sequence[Event]], Iterable[Event]]
 class Ear:
     """Listens to one answer."""
 
-    __slots__ = ("_dialect", "_events", "_ids", "_read", "_request", "deaf")
+    __slots__ = ("_begun", "_dialect", "_events", "_ids", "_read", "_request", "deaf")
 
     def __init__(self, request: Request, dialect: Dialect, *, ids: bool) -> None:
         """`ids`: the client tells tool calls apart by their ids."""
         self._request, self._dialect, self._ids = request, dialect, ids
         self._events: list[Event] = []
-        self._read: Read | None = None
+        self._begun = False
+        self._read: Read | None = None  # how bytes that only pass are read
         self.deaf = False  # nothing will be heard any more
 
     def hear(self, batch: Sequence[Event]) -> Note | None:
         """The next events. What is to be kept, once they are the last."""
-        if self._read is None:
-            opened = batch[0]
-            if isinstance(opened, Opened):
-                batch = batch[1:]
-            if not batch:
-                return None
-            self._read = self._reader(batch[0], replays=isinstance(opened, Opened) and opened.replays)
-        self._events += self._read(batch)
-        self.deaf = self.deaf or len(self._events) > MOST_EVENTS
-        if self.deaf or not self._events or not isinstance(self._events[-1], MessageEnd | StreamError):
+        if not self._begun:
+            batch = self._begin(batch)
+        events = self._events
+        events += batch if self._read is None else self._read(batch)
+        if not events or type(events[-1]) not in ENDS:
+            self.deaf = self.deaf or len(events) > MOST_EVENTS
             return None
         self.deaf = True
         return self._note()
 
-    def _reader(self, first: Event, *, replays: bool) -> Read:
-        """How the events of this answer are read, by its first one."""
-        if not isinstance(first, Verbatim):
-            return tuple
-        if not replays or self._request.form:
+    def _begin(self, batch: Sequence[Event]) -> Sequence[Event]:
+        """Decide how this answer is heard, by its first event. The batch without what is none of the answer's."""
+        opened = batch[0]
+        events = batch[1:] if isinstance(opened, Opened) else batch
+        if not events:
+            return events
+        self._begun = True
+        if not isinstance(events[0], Verbatim):
+            return events
+        if not isinstance(opened, Opened) or not opened.replays or self._request.form:
             self.deaf = True
-            return lambda _: ()
-        return _from_stream(self._dialect.decoder(SAME)) if self._request.stream else self._from_document
+            return ()
+        self._read = _from_stream(self._dialect.decoder(SAME)) if self._request.stream else self._from_document
+        return events
 
     def _from_document(self, batch: Sequence[Event]) -> Iterable[Event]:
         data = b"".join(event.data for event in batch if isinstance(event, Verbatim))

@@ -103,7 +103,7 @@ def test_an_answer_without_end_is_not_held_without_end(monkeypatch: pytest.Monke
     monkeypatch.setattr(ears, "MOST_EVENTS", 5)
     ear = Ear(request(), CHAT, ids=True)
     events = list(explode(answer(THOUGHT, CALL)))
-    assert ear.hear((OPENED, *events)) is None
+    assert ear.hear((OPENED, *events[:-1])) is None
     assert ear.deaf
 
 
