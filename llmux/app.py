@@ -17,8 +17,9 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
-from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
-from llmux.conversation.notes import Archive, Notes
+from llmux.conversation.answers import Answers, KeptAnswers
+from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.notes import Archive, Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
@@ -41,7 +42,7 @@ from llmux.routing.assemble import Assembled, assemble
 from llmux.routing.catalog import Backend, matches
 from llmux.server.auth import Door, digest
 from llmux.server.models import Card
-from llmux.server.services import Services
+from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
 from llmux.transports.http import HttpTransport, open_session
@@ -116,11 +117,11 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         random.random,
         ground.refused,
     )
+    settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     services = Services(
         dialects=TABLE,
-        respond=_with_conversations(
-            Gateway(parts, Settings(config.max_retries, config.deadline)).respond, config, ground
-        ),
+        respond=_with_conversations(Gateway(parts, settings).respond, answers, config, ground),
+        library=Library(answers.find, answers.earlier, answers.forget),
         count=Counter(planner, routes, profiles, ground.clock),
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
@@ -135,13 +136,20 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     return House(services, assembled)
 
 
-def _with_conversations(respond: Responder, config: Config, ground: Ground) -> Responder:
+def _answers(config: Config, ground: Ground) -> Answers:
+    """Where answers are kept, and looked for."""
+    kept = config.conversation
+    bounds = Bounds(int(kept.keep_mb * MEBIBYTE), int(kept.keep_total_mb * MEBIBYTE))
+    return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _with_conversations(respond: Responder, answers: Answers, config: Config, ground: Ground) -> Responder:
     """Around the gateway: what is kept between the turns, as far as the owner wants it."""
     kept = config.conversation
     if kept.reasoning:
         memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, kept.reasoning)
         respond = KeptReasoning(respond, TABLE, memory).respond
-    return respond
+    return KeptAnswers(respond, TABLE, answers, int(kept.keep_mb * MEBIBYTE)).respond
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:

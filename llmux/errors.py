@@ -112,6 +112,12 @@ class ModelNotFound(GatewayError):
     kind, status = "model_not_found", 404
 
 
+class AnswerNotFound(BadRequest):
+    """No answer is kept under this id: there never was one, it is another client's, or its time is over."""
+
+    status = 404
+
+
 class MethodNotAllowed(GatewayError):
     """The path exists; this method on it does not."""
 
@@ -223,6 +229,12 @@ class ClientErrorUpstream(BadRequest):
 
 class NoBackendUp(GatewayError):
     """Every backend that could answer is down."""
+
+    kind, status = "unavailable", 503
+
+
+class StoreAway(GatewayError):
+    """What this request needs is in the store, and the store does not answer."""
 
     kind, status = "unavailable", 503
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from llmux.dialects.base import AnswerForm
+from llmux.dialects.base import AnswerForm, Dialect
 from llmux.dialects.registry import TABLE
 from llmux.errors import BadRequest
 from llmux.gateway.attempt import Route
@@ -35,14 +35,18 @@ from tests.scripted import JSON, Script, ScriptedTransport
 class Guest:
     """A backend: what it speaks, who made its model, what that accepts, and what it has been told to do."""
 
-    dialect: str
+    dialect: str | Dialect
     maker: str = ""
     profile: Profile = field(default_factory=Profile)
     transport: ScriptedTransport = field(default_factory=ScriptedTransport)
 
+    @property
+    def speech(self) -> Dialect:
+        return TABLE[self.dialect] if isinstance(self.dialect, str) else self.dialect
+
     def says(self, *parts: Part, stream: bool = True) -> None:
         """Its next answer."""
-        dialect = TABLE[self.dialect]
+        dialect = self.speech
         calls = any(isinstance(part, ToolCall) for part in parts)
         response = Response("x", "m", parts, FinishReason.TOOL_CALL if calls else FinishReason.END, Usage(3, 2))
         form = AnswerForm("up", "m", 1_750_000_000)
@@ -54,7 +58,7 @@ class Guest:
 
     def refuses(self, message: str, status: int = 400) -> None:
         """Its next answer is an error in its own words."""
-        told = TABLE[self.dialect].encode_error(BadRequest(message, upstream_status=status), "up")
+        told = self.speech.encode_error(BadRequest(message, upstream_status=status), "up")
         self.does(Script(status, JSON, [told.body]))
 
     def does(self, script: Script) -> None:
@@ -73,12 +77,11 @@ class Party:
         self.clock, self.guests, self.facts = clock, guests, list[Fact]()
         ledger = Ledger(MemoryStore(clock), clock, self.facts.append, Keeper())
         backends = tuple(
-            Backend(name=name, provider=name, model="m", dialect=guest.dialect, profile=guest.profile)
+            Backend(name=name, provider=name, model="m", dialect=guest.speech.name, profile=guest.profile)
             for name, guest in guests.items()
         )
         routes = {
-            name: Route(TABLE[guest.dialect], guest.transport, lambda _: {}, guest.maker)
-            for name, guest in guests.items()
+            name: Route(guest.speech, guest.transport, lambda _: {}, guest.maker) for name, guest in guests.items()
         }
         planner = Planner(Catalog(backends, {}), ledger, clock, "prefer", Tokenizer(lambda: None))
         parts = Parts(
@@ -86,9 +89,10 @@ class Party:
         )
         self.respond: Responder = Gateway(parts, Settings()).respond
 
-    async def ask(self, dialect: str, body: Mapping[str, Any], context: Context | None = None) -> list[Event]:
+    async def ask(self, dialect: str | Dialect, body: Mapping[str, Any], context: Context | None = None) -> list[Event]:
         """Every event of the answer."""
-        request = TABLE[dialect].decode_request(orjson.dumps(body))
+        speech = TABLE[dialect] if isinstance(dialect, str) else dialect
+        request = speech.decode_request(orjson.dumps(body))
         return await drain(self.respond(request, context or Context("r1")), self.clock)
 
     async def hear(self, dialect: str, body: Mapping[str, Any], context: Context | None = None) -> bytes:
