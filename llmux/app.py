@@ -7,8 +7,9 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 import aiohttp
 
@@ -17,7 +18,8 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
-from llmux.conversation.answers import Answers, KeptAnswers
+from llmux.conversation.answers import Conversations, KeptAnswers
+from llmux.conversation.library import Answers
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
 from llmux.conversation.notes import Archive, Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
@@ -36,6 +38,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.tokenizer import Tokenizer
+from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble
@@ -46,6 +49,8 @@ from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
 from llmux.transports.http import HttpTransport, open_session
+
+Told = TypeVar("Told")
 
 
 class Ground(Value):
@@ -118,12 +123,20 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         ground.refused,
     )
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
+    conversations = Conversations(TABLE, answers)
+    count = Counter(planner, routes, profiles, ground.clock)
+    explain = Explainer(planner, routes, profiles, ground.ledger, ground.clock)
     services = Services(
         dialects=TABLE,
-        respond=_with_conversations(Gateway(parts, settings).respond, answers, config, ground),
+        respond=KeptAnswers(
+            _remembering(Gateway(parts, settings).respond, config, ground),
+            conversations,
+            answers,
+            _bytes(config.conversation.keep_mb),
+        ).respond,
         library=Library(answers.find, answers.earlier, answers.forget),
-        count=Counter(planner, routes, profiles, ground.clock),
-        explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
+        count=_whole(conversations, count),
+        explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=cards(assembled, int(ground.started)),
         allowed=lambda client, model: not client.models or matches(client.models, model),
@@ -139,17 +152,32 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
 def _answers(config: Config, ground: Ground) -> Answers:
     """Where answers are kept, and looked for."""
     kept = config.conversation
-    bounds = Bounds(int(kept.keep_mb * MEBIBYTE), int(kept.keep_total_mb * MEBIBYTE))
+    bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
 
 
-def _with_conversations(respond: Responder, answers: Answers, config: Config, ground: Ground) -> Responder:
-    """Around the gateway: what is kept between the turns, as far as the owner wants it."""
-    kept = config.conversation
-    if kept.reasoning:
-        memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, kept.reasoning)
-        respond = KeptReasoning(respond, TABLE, memory).respond
-    return KeptAnswers(respond, TABLE, answers, int(kept.keep_mb * MEBIBYTE)).respond
+def _bytes(mebibytes: float) -> int:
+    return int(mebibytes * MEBIBYTE)
+
+
+def _remembering(respond: Responder, config: Config, ground: Ground) -> Responder:
+    """`respond`, with the reasoning of earlier turns kept around it, if the owner wants it."""
+    life = config.conversation.reasoning
+    if not life:
+        return respond
+    memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
+    return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _whole(
+    conversations: Conversations, ask: Callable[[Request, Context], Awaitable[Told]]
+) -> Callable[[Request, Context], Awaitable[Told]]:
+    """`ask`, about requests with the conversation that they go on from."""
+
+    async def asked(request: Request, context: Context) -> Told:
+        return await ask(await conversations.whole(request, context.client), context)
+
+    return asked
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:

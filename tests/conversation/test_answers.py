@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from llmux.conversation import tape
-from llmux.conversation.answers import Answers, KeptAnswers
+from llmux.conversation.answers import Conversations, KeptAnswers
+from llmux.conversation.library import Answers
 from llmux.conversation.notes import Archive, Bounds, Notes
 from llmux.dialects.base import AnswerForm
 from llmux.errors import AnswerNotFound, BackendError, BadRequest, StoreAway
@@ -45,7 +46,8 @@ class Talk(Party):
         self.store = store or FaultyStore(clock)
         notes = Notes(Archive(self.store, clock, self.facts.append), "answer", Bounds(most, 10 * most))
         self.answers = Answers(notes, clock, life)
-        self.respond = KeptAnswers(self.respond, DIALECTS, self.answers, most).respond
+        self.conversations = Conversations(DIALECTS, self.answers)
+        self.respond = KeptAnswers(self.respond, self.conversations, self.answers, most).respond
         self.count = 0
 
     async def say(self, text: Any, model: str = "chat", client: Client = ANN, **fields: Any) -> str:
@@ -187,6 +189,21 @@ async def test_it_survives_a_restart(clock: FakeClock) -> None:
     after.count = 1
     await after.say("two", previous_response_id=first)
     assert [text for _, text in after.spoken()] == ["one", "It is a cat.", "two"]
+
+
+async def test_who_asks_about_a_request_is_told_of_the_whole(clock: FakeClock) -> None:
+    """Its tokens are counted with the conversation, and so is it explained."""
+    talk = Talk(clock)
+    talk.chat.says(CAT)
+    first = await talk.say("one")
+    asked = MINIATURE.decode_request(orjson.dumps({"model": "m", "input": "two", "previous_response_id": first}))
+    whole = await talk.conversations.whole(asked, ANN)
+    assert [message.parts[0] for message in whole.messages] == [Text(text="one"), CAT, Text(text="two")]
+    for other in (b'{"model":"m","input":"x"}', b'{"model":"m","input":"x","store":false}'):
+        alone = MINIATURE.decode_request(other)
+        assert await talk.conversations.whole(alone, ANN) is alone
+    with pytest.raises(BadRequest):
+        await talk.conversations.whole(asked, BOB)
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------

@@ -242,6 +242,12 @@ def test_items_are_told_in_the_long_form_the_latest_first() -> None:
     assert page() == told
 
 
+def test_what_is_in_the_long_form_already_stays_as_it_is() -> None:
+    whole = {"id": "msg_own", "status": "completed", **LONG_HELLO}
+    kept = Kept(b"{}", orjson.dumps([whole]), b"[]")
+    assert orjson.loads(KEEPING.items("resp_1", kept, {}))["data"] == [whole]
+
+
 def test_pages_follow_each_other() -> None:
     first = page(order="asc", limit="2")
     assert (kinds(first), first["has_more"]) == (["message", "message"], True)

@@ -8,7 +8,8 @@ import openai
 import orjson
 import pytest
 
-from llmux.conversation.answers import Answers, KeptAnswers
+from llmux.conversation.answers import Conversations, KeptAnswers
+from llmux.conversation.library import Answers
 from llmux.conversation.notes import Archive, Bounds, Notes
 from llmux.ir.content import Text
 from llmux.ir.events import Batch, MessageEnd, MessageStart, PartDelta, PartEnd, PartStart
@@ -52,7 +53,7 @@ async def keeping(clock: FakeClock) -> AsyncGenerator[Kept, None]:
         yield (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "It is a cat."))
         yield (PartEnd(0), MessageEnd(FinishReason.END, Usage(3, 2)))
 
-    respond = KeptAnswers(answer, DIALECTS, answers, 100_000).respond
+    respond = KeptAnswers(answer, Conversations(DIALECTS, answers), answers, 100_000).respond
     library = Library(answers.find, answers.earlier, answers.forget)
     async with running(respond, tokens=TOKENS, library=library, dialects=DIALECTS) as house:
         kept = Kept(house, store, told)
@@ -139,6 +140,13 @@ async def test_a_conversation_is_made_shorter(clock: FakeClock) -> None:
         assert (finished.dialect, finished.model, finished.client, finished.backend) == (
             "openai_responses", "m", "ann", "a",
         )  # fmt: skip
+
+
+async def test_a_conversation_that_its_client_brings_along_is_made_shorter(clock: FakeClock) -> None:
+    async with keeping(clock) as kept:
+        short = await kept.ann.responses.compact(model="m", input="What is it?")
+        assert [item.type for item in short.output] == ["message", "compaction"]
+        assert await kept.store.notes("") == {}  # only what was asked to be kept is
 
 
 async def test_what_cannot_be_made_shorter_is_said(clock: FakeClock) -> None:
