@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
 from llmux.conversation.notes import Archive, Notes
@@ -44,13 +45,18 @@ def chat(model: str, *messages: object, stream: bool = True) -> dict[str, Any]:
 class Talk(Party):
     """A party in which the reasoning of earlier turns is remembered. `store` may be shared with another one."""
 
-    def __init__(self, clock: FakeClock, store: Store | None = None, **guests: Guest) -> None:
+    def __init__(
+        self, clock: FakeClock, store: Store | None = None, *, without_ids: bool = False, **guests: Guest
+    ) -> None:
         super().__init__(clock, **guests)
         archive = Archive(store or MemoryStore(clock), clock, self.facts.append)
         memory = Memory(
             Shelf(IN_MEMORY.client, IN_MEMORY.total), Notes(archive, "reasoning", IN_STORE), clock, life=3600
         )
-        self.respond = KeptReasoning(self.respond, TABLE, memory).respond
+        dialects = TABLE
+        if without_ids:
+            dialects = {"openai_chat": replace(TABLE["openai_chat"], call_ids=False)}
+        self.respond = KeptReasoning(self.respond, dialects, memory).respond
 
 
 def blocks(body: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -103,7 +109,7 @@ async def test_claude_then_gpt_then_claude_keeps_claudes_thoughts_and_gives_them
 
 
 async def test_a_claude_client_carries_its_own_through_another_model(clock: FakeClock) -> None:
-    """I.55: its thoughts come back to their maker, those of the other model go to nobody."""
+    """I.55, H.43, H.44: its thoughts come back to their maker, also without text; unsigned ones go to nobody."""
     claude = Guest("claude", "anthropic", THINKS)
     other = Guest("openai_chat", "deepseek", Profile(thinking=True, reasoning_replay="always"))
     talk = Talk(clock, claude=claude, other=other)
@@ -119,11 +125,12 @@ async def test_a_claude_client_carries_its_own_through_another_model(clock: Fake
     claude.says(Text(text="Indeed."))
     use = {"type": "tool_use", "id": "call_1", "name": "look", "input": {"at": "it"}}
     thought = {"type": "thinking", "thinking": "Let me look.", "signature": "c2lnbmF0dXJl"}
+    hidden = {"type": "thinking", "thinking": "", "signature": "aGlkZGVu"}
     result = {"type": "tool_result", "tool_use_id": "call_1", "content": "a cat"}
     asked = {"role": "user", "content": "What is it?"}
     history: list[Any] = [
         asked,
-        {"role": "assistant", "content": [thought, use]},
+        {"role": "assistant", "content": [hidden, thought, use]},
         {"role": "user", "content": [result]},
     ]
     await talk.hear("claude", ask("claude", asked))
@@ -137,7 +144,7 @@ async def test_a_claude_client_carries_its_own_through_another_model(clock: Fake
         {"role": "user", "content": "Really?"},
     ]
     await talk.hear("claude", ask("claude", *history))
-    assert blocks(claude.heard[1], "thinking") == [thought]
+    assert blocks(claude.heard[1], "thinking") == [hidden, thought]
 
 
 async def test_a_model_that_wants_its_reasoning_back_gets_it_from_a_client_that_dropped_it(clock: FakeClock) -> None:
@@ -177,6 +184,42 @@ async def test_googles_proof_comes_back_on_its_call(clock: FakeClock) -> None:
     await talk.ask("openai_chat", chat("gemini", *LOOP))
     (call,) = gemini.heard[1]["messages"][1]["tool_calls"]
     assert call["extra_content"] == {"google": {"thought_signature": "Z29vZ2xl"}}
+
+
+OLLAMA_CALLED = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"function": {"name": "look", "arguments": {"at": "it"}}}],
+}
+
+
+@pytest.mark.skipif("ollama" not in TABLE, reason="no dialect here has calls without ids")
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_claude_gets_its_proof_back_through_ollamas_api(clock: FakeClock, stream: bool) -> None:
+    """That API has no place for a proof, nor for the id of a call; its clients may bring back the thinking's text."""
+    claude = Guest("claude", "anthropic", THINKS)
+    talk = Talk(clock, claude=claude)
+
+    def ask(*messages: object) -> dict[str, Any]:
+        return {"model": "claude", "messages": messages, "stream": stream, "tools": TOOLS, "think": True}
+
+    claude.says(THOUGHT, LOOK, stream=stream)
+    claude.says(Text(text="A cat."), stream=stream)
+    await talk.ask("ollama", ask(ASKED))
+    called = OLLAMA_CALLED | {"thinking": "Let me look."}
+    await talk.ask("ollama", ask(ASKED, called, {"role": "tool", "tool_name": "look", "content": "a cat"}))
+    assert [block["signature"] for block in blocks(claude.heard[1], "thinking")] == ["c2lnbmF0dXJl"]
+
+
+async def test_where_calls_have_no_ids_a_turn_is_found_by_its_words(clock: FakeClock) -> None:
+    claude = Guest("claude", "anthropic", THINKS)
+    talk = Talk(clock, claude=claude, without_ids=True)
+    claude.says(THOUGHT, LOOK)
+    claude.says(Text(text="A cat."))
+    await talk.ask("openai_chat", chat("claude", ASKED))
+    made_up = {**CALLED, "tool_calls": [{**CALL, "id": "call_0"}]}
+    await talk.ask("openai_chat", chat("claude", ASKED, made_up, {**RESULT, "tool_call_id": "call_0"}))
+    assert len(blocks(claude.heard[1], "thinking")) == 1
 
 
 async def test_what_one_client_said_is_not_put_into_anothers_mouth(clock: FakeClock) -> None:
