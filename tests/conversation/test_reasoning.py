@@ -10,17 +10,18 @@ from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
 from llmux.conversation.notes import Archive, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
+from llmux.dialects.openai_chat.schema import THOUGHT_MAKER
 from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile
 from llmux.ir.content import Part, Reasoning, ReasoningState, Text, ToolCall
-from llmux.ir.events import Verbatim
+from llmux.ir.events import PartStart, Verbatim
 from llmux.responder import Client, Context
 from llmux.store.base import Store
 from llmux.store.memory import MemoryStore
 from tests.fakes import FakeClock
 from tests.gateway.accounts import FaultyStore
 from tests.gateway.party import Guest, Party
-from tests.scripted import Script, chunk, sse
+from tests.scripted import JSON, Script, chunk, sse
 
 THINKS = Profile(thinking=True, reasoning="budget", max_output=64_000)
 REPLAYS = Profile(thinking=True, reasoning_replay="tool_turns")
@@ -174,7 +175,7 @@ async def test_who_brings_it_back_is_passed_on_as_it_is(clock: FakeClock) -> Non
 
 async def test_googles_proof_comes_back_on_its_call(clock: FakeClock) -> None:
     """I.53: for a client that drops unknown keys, and on the exact part."""
-    gemini = Guest("openai_chat", "gemini", SIGNED)
+    gemini = Guest("openai_chat", THOUGHT_MAKER, SIGNED)
     talk = Talk(clock, gemini=gemini)
     signed = {**CALL, "index": 0, "extra_content": {"google": {"thought_signature": "Z29vZ2xl"}}}
     delta = {"role": "assistant", "tool_calls": [signed]}
@@ -209,6 +210,23 @@ async def test_claude_gets_its_proof_back_through_ollamas_api(clock: FakeClock, 
     called = OLLAMA_CALLED | {"thinking": "Let me look."}
     await talk.ask("ollama", ask(ASKED, called, {"role": "tool", "tool_name": "look", "content": "a cat"}))
     assert [block["signature"] for block in blocks(claude.heard[1], "thinking")] == ["c2lnbmF0dXJl"]
+
+
+@pytest.mark.skipif("gemini" not in TABLE, reason="no dialect here has Google's own parts")
+async def test_googles_own_dialect_gets_its_proof_back_on_the_exact_part(clock: FakeClock) -> None:
+    """I.53: from a client of OpenAI's that drops unknown keys."""
+    gemini = Guest("gemini", THOUGHT_MAKER, SIGNED)
+    talk = Talk(clock, gemini=gemini)
+    look = {"functionCall": {"name": "look", "args": {"at": "it"}}, "thoughtSignature": "Z29vZ2xl"}
+    candidate = {"content": {"role": "model", "parts": [look]}, "finishReason": "STOP", "index": 0}
+    gemini.does(Script(headers=JSON, steps=[orjson.dumps({"candidates": [candidate]})]))
+    gemini.says(Text(text="A cat."), stream=False)
+    events = await talk.ask("openai_chat", chat("gemini", ASKED, stream=False))
+    call_id = next(event.part.id for event in events if isinstance(event, PartStart) and type(event.part) is ToolCall)
+    called = {**CALLED, "tool_calls": [{**CALL, "id": call_id}]}
+    await talk.ask("openai_chat", chat("gemini", ASKED, called, {**RESULT, "tool_call_id": call_id}, stream=False))
+    parts = [part for content in gemini.heard[1]["contents"] for part in content["parts"]]
+    assert [part["thoughtSignature"] for part in parts if "functionCall" in part] == ["Z29vZ2xl"]
 
 
 async def test_where_calls_have_no_ids_a_turn_is_found_by_its_words(clock: FakeClock) -> None:
