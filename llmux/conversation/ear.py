@@ -1,7 +1,7 @@
 """Hears an answer while it passes, and says at its end what is to be kept. Pure; it changes nothing, and never raises.
 
 Events are held until the answer is over, then put together once. Bytes that only pass are read as well where the model
-wants its reasoning back, and nowhere else.
+wants its reasoning back from a client that may not bring it, and nowhere else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +11,7 @@ import msgspec
 from llmux.conversation import turns
 from llmux.dialects.base import SAME, Decoder, Dialect
 from llmux.errors import GatewayError
+from llmux.ir.content import Reasoning
 from llmux.ir.events import Event, MessageEnd, Opened, StreamError, Verbatim
 from llmux.ir.fold import explode, fold
 from llmux.ir.request import Request
@@ -58,7 +59,8 @@ class Ear:
         self._begun = True
         if not isinstance(events[0], Verbatim):
             return events
-        if not isinstance(opened, Opened) or not opened.replays or self._request.form:
+        wanted = isinstance(opened, Opened) and opened.replays
+        if not wanted or self._request.form or _brings_reasoning(self._request):
             self.deaf = True
             return ()
         self._read = _from_stream(self._dialect.decoder(SAME)) if self._request.stream else self._from_document
@@ -78,6 +80,11 @@ class Ear:
             return None
         turn, key = turns.read(parts), turns.key(parts, ids=self._ids)
         return (key, msgspec.json.encode(turn)) if turn is not None and key else None
+
+
+def _brings_reasoning(request: Request) -> bool:
+    """Whether the client has brought back what it heard before: then it will again, and needs nobody's help."""
+    return any(isinstance(part, Reasoning) for message in request.messages for part in message.parts)
 
 
 def _from_stream(decoder: Decoder) -> Read:

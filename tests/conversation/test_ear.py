@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from llmux.conversation import ear as ears
 from llmux.conversation import turns
@@ -15,7 +16,7 @@ from llmux.errors import BackendCut
 from llmux.ir.content import Part, Reasoning, ReasoningState, Text, ToolCall
 from llmux.ir.events import Event, MessageEnd, Opened, StreamError, Verbatim
 from llmux.ir.fold import explode
-from llmux.ir.request import Request
+from llmux.ir.request import Message, Request, Role
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
 
@@ -90,6 +91,11 @@ def test_bytes_that_pass_are_not_read_otherwise() -> None:
     assert ear.hear((OPENED, Verbatim(data, done=True))) is None
     assert ear.deaf
     assert hear(passed(data), request(form="completions")) is None
+
+
+def test_bytes_that_pass_to_a_client_that_brings_reasoning_back_are_not_read() -> None:
+    asked = replace(request(), messages=(Message(Role.ASSISTANT, (THOUGHT, CALL)),))
+    assert hear(passed(stream(Reasoning(text="why"), CALL)), asked) is None
 
 
 def test_a_whole_answer_that_passes() -> None:
