@@ -19,14 +19,14 @@ from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, GatewayError
 from llmux.ir.content import ReasoningState
 from llmux.ir.request import Original
-from llmux.wire.sse import SseFramer
+from llmux.wire.sse import SseFramer, parse
 
 INBOUND = ("/v1/responses", "/responses")
 
 # What an answer has come to when a conversation can go on from it.
 GOOD = frozenset({"completed", "incomplete"})
 ENDS = frozenset({"response.completed", "response.incomplete"})
-ITEM_DONE = "response.output_item.done"
+ITEM_DONE = b"response.output_item.done"
 
 PREVIOUS = "previous_response_id"
 ENCRYPTED = "reasoning.encrypted_content"
@@ -87,7 +87,10 @@ def told(document: Document) -> list[Item]:
 def is_folded(document: Document) -> bool:
     """Whether a summary of ours stands in a request."""
     given = document.get("input")
-    return isinstance(given, list) and any(_summary(item) is not None for item in given)
+    if not isinstance(given, list):
+        return False
+    compactions = [item for item in given if isinstance(item, dict) and item.get("type") == COMPACTION]
+    return any(_summary(item) is not None for item in compactions)
 
 
 def go_on(document: Document, earlier: Sequence[Item]) -> Document:
@@ -135,9 +138,9 @@ def _summary(item: Item) -> str | None:
 def answered(data: bytes, stream: bool) -> Answered | None:
     """The answer in `data`, which is what a client heard; None when it is none that a conversation can go on from."""
     try:
-        raw, items = _last(data) if stream else (data, [])
+        raw = _last(data) if stream else data
         response = _response(raw)
-        said = orjson.dumps(response.output or items)
+        said = orjson.dumps(response.output or (_on_the_way(data) if stream else []))
     except (msgspec.MsgspecError, GatewayError, UnicodeDecodeError, TypeError, RecursionError):
         return None
     if not response.id or response.status not in {*GOOD, None}:
@@ -145,15 +148,25 @@ def answered(data: bytes, stream: bool) -> Answered | None:
     return Answered(response.id, raw, said)
 
 
-def _last(data: bytes) -> tuple[bytes, list[Item]]:
-    """The response that ends a stream, as it came, and the items on the way to it: some tell them only there."""
-    framer, items, raw = SseFramer(), list[Item](), b"null"
-    for _, frame in framer.feed(data + b"\n\n"):
-        if frame.startswith(b"{") and (b"response.output_item.done" in frame or b'"response":' in frame):
-            event = _event(frame)
-            items += [event.item] if event.type == ITEM_DONE else []
-            raw = bytes(event.response) if event.type in ENDS else raw
-    return raw, items
+def _last(data: bytes) -> bytes:
+    """The response that ends a stream, as it came. It is in one of the last frames, and no other is read for it."""
+    for block in reversed(_blocks(data)):
+        _, frame = parse(block)
+        if b'"response":' in frame and (event := _event(frame)).type in ENDS:
+            return bytes(event.response)
+    return b"null"
+
+
+def _on_the_way(data: bytes) -> list[Item]:
+    """The items that a stream has told one by one: some servers tell them only there."""
+    frames = (parse(block)[1] for block in _blocks(data) if ITEM_DONE in block)
+    events = [_event(frame) for frame in frames if frame.startswith(b"{")]
+    return [event.item for event in events if event.type == ITEM_DONE.decode()]
+
+
+def _blocks(data: bytes) -> list[bytes]:
+    """The frames of a whole stream, unread."""
+    return SseFramer().blocks(data if data.endswith((b"\n\n", b"\r\n\r\n")) else data + b"\n\n")
 
 
 def deleted(answer_id: str) -> bytes:
