@@ -48,6 +48,7 @@ from llmux.server.models import Card
 from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
+from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
 
 Told = TypeVar("Told")
@@ -112,16 +113,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
-        planner,
-        routes,
-        profiles,
-        ground.ledger,
-        ground.limits,
-        ground.clock,
-        ground.tell,
-        random.random,
+        planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
+        Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
         ground.refused,
-    )
+    )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)
     count = Counter(planner, routes, profiles, ground.clock)

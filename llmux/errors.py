@@ -82,6 +82,12 @@ class Unsupported(BadRequest):
     kind = "unsupported"
 
 
+class MediaNotFetched(Unsupported):
+    """A link of the client's leads nowhere that may be reached, and the backend takes no links; another may."""
+
+    retry = Retry.ELSEWHERE
+
+
 class ContentRefused(BadRequest):
     """The backend's policy refuses the request."""
 
@@ -146,6 +152,12 @@ class ProofRefused(BadRequest):
     """The backend does not take a proof of earlier reasoning: it is another's, of another conversation, or damaged."""
 
     retry = Retry.WITHOUT_PROOFS
+
+
+class UpgradeRefused(MethodNotAllowed):
+    """The client wants a WebSocket here. There is none: it goes on over HTTP once it is told so."""
+
+    status = 426
 
 
 # --- the backend's fault ---------------------------------------------------------------------------------------------

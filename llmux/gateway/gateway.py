@@ -8,12 +8,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 import msgspec
 
 from llmux.clock import Clock
-from llmux.errors import BackendUnreachable, GatewayError, OurLimit
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
 from llmux.gateway.attempt import Attempt, Route, attempt
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
-from llmux.gateway.outbound import Recipient
+from llmux.gateway.media import Fetch, carry
+from llmux.gateway.outbound import Recipient, is_verbatim
 from llmux.gateway.planner import Plan, Planner
 from llmux.gateway.proofs import RefusedProofs, without_proofs
 from llmux.ir.capability import Profile
@@ -44,6 +45,7 @@ class Parts(Value):
     clock: Clock
     tell: Listener
     chance: Callable[[], float]
+    fetch: Fetch  # what a client's link leads to, for backends that follow none
     refused: RefusedProofs = msgspec.field(default_factory=RefusedProofs)
 
 
@@ -119,14 +121,11 @@ class Gateway:
         try:
             reservation = await parts.ledger.reserve(backend)
             try:
-                tried = await attempt(
-                    fit,
-                    context,
-                    self._recipient(request, backend, step),
-                    parts.routes[backend.provider],
-                    parts.clock,
-                )
-            except BackendUnreachable:
+                to = self._recipient(request, backend, step)
+                if not is_verbatim(fit, to):
+                    fit = await carry(fit, to.profile, parts.fetch)
+                tried = await attempt(fit, context, to, parts.routes[backend.provider], parts.clock)
+            except (BackendUnreachable, MediaNotFetched):
                 reservation.give_back()  # it cannot have seen the request
                 raise
         except BaseException:
@@ -166,7 +165,7 @@ class Gateway:
             self._parts.ledger.succeeded(won.backend, request.model)
 
     def _failed(self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float) -> None:
-        if isinstance(error, OurLimit):
+        if isinstance(error, OurLimit | MediaNotFetched):
             return  # the backend was not even asked
         rest = self._parts.ledger.failed(backend, request.model, error)
         after = self._parts.clock.monotonic() - began

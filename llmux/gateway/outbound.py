@@ -54,15 +54,13 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         GatewayError: it cannot be said in the backend's dialect.
     """
     model, dialect = backend_model(to.backend, request.model), to.dialect
-    reasons = request.reasoning.mode in {"on", "auto"}
-    same = to.backend.verbatim and dialect.name == request.dialect
-    if same and (original := _verbatim(request, to, reasons=reasons)) is not None:
+    if request.original is not None and is_verbatim(request, to):
         form = dialect.form(request.form)
-        body = _kept(request, original, model if form.model_in_body else None, to)
+        body = _kept(request, request.original, model if form.model_in_body else None, to)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
         return Outgoing(path, headers, body, verbatim=True, replays=to.replays)
-    if reasons and not to.profile.thinking:
+    if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
     body = msgspec.json.encode(_changed(outbound.body, to))
@@ -72,12 +70,17 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
 
 
-def _verbatim(request: Request, to: Recipient, *, reasons: bool) -> Original | None:
-    """The client's own words, if they can be passed on to a backend that speaks like it."""
+def is_verbatim(request: Request, to: Recipient) -> bool:
+    """Whether `to` can be told what the client said, as it said it: the same dialect, and nothing to be left out."""
     original = request.original
-    if original is None or (reasons and not to.profile.thinking) or (original.restored and to.replays):
-        return None
-    return original
+    same = to.backend.verbatim and to.dialect.name == request.dialect
+    if not same or original is None or (original.restored and to.replays):
+        return False
+    return to.profile.thinking or not _reasons(request)
+
+
+def _reasons(request: Request) -> bool:
+    return request.reasoning.mode in {"on", "auto"}
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:

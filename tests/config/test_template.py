@@ -13,6 +13,7 @@ from llmux.config.schema import (
     Config,
     Conversation,
     Cors,
+    Media,
     Provider,
     Role,
     Routing,
@@ -39,9 +40,10 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Media: ("media",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "cors"}
+NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:

@@ -18,7 +18,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
-from llmux.ir.content import Part, ToolCall
+from llmux.ir.content import Inline, Part, ToolCall
 from llmux.ir.events import Event
 from llmux.ir.fold import explode
 from llmux.ir.response import FinishReason, Response
@@ -70,6 +70,11 @@ class Guest:
         return [orjson.loads(call.body) for call in self.transport.calls]
 
 
+async def fetch_nothing(url: str) -> Inline:
+    """No guest is sent a link."""
+    raise AssertionError(url)
+
+
 class Party:
     """A gateway over guests, who are asked by name. What stands around the gateway is for the test to say."""
 
@@ -85,8 +90,9 @@ class Party:
         }
         planner = Planner(Catalog(backends, {}), ledger, clock, "prefer", Tokenizer(lambda: None))
         parts = Parts(
-            planner, routes, lambda backend, _: backend.profile, ledger, Keeper(), clock, self.facts.append, lambda: 0.5
-        )
+            planner, routes, lambda backend, _: backend.profile, ledger, Keeper(), clock, self.facts.append,
+            lambda: 0.5, fetch_nothing,
+        )  # fmt: skip
         self.respond: Responder = Gateway(parts, Settings()).respond
 
     async def ask(self, dialect: str | Dialect, body: Mapping[str, Any], context: Context | None = None) -> list[Event]:
