@@ -7,8 +7,9 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 import aiohttp
 
@@ -17,6 +18,12 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
+from llmux.conversation.answers import Conversations, KeptAnswers
+from llmux.conversation.library import Answers
+from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.reasoning import KeptReasoning
+from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.transport import DemoTransport
@@ -29,20 +36,22 @@ from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
+from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.tokenizer import Tokenizer
+from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.responder import Client, Context
+from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble
 from llmux.routing.catalog import Backend, matches
 from llmux.server.auth import Door, digest
 from llmux.server.models import Card
-from llmux.server.services import Services
+from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
 
-MEGABYTE = 1024 * 1024
+Told = TypeVar("Told")
 
 
 class Ground(Value):
@@ -53,7 +62,10 @@ class Ground(Value):
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
+    archive: Archive
+    shelf: Shelf
     tokenizer: Tokenizer
+    refused: RefusedProofs
     next_id: Callable[[], str]
     started: float  # Unix seconds
 
@@ -73,7 +85,10 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), ids(), clock.now())
+        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        yield Ground(
+            clock, tell, session, ledger, limits, archive, shelf, Tokenizer(), RefusedProofs(), ids(), clock.now()
+        )
 
 
 def ids() -> Callable[[], str]:
@@ -99,13 +114,24 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     profiles = assembled.profile_of
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
-        Fetcher(limit=int(config.media.max_mb * MEGABYTE), patience=config.media.timeout, enabled=config.media.fetch),
+        Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
+        ground.refused,
     )  # fmt: skip
+    settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
+    conversations = Conversations(TABLE, answers)
+    count = Counter(planner, routes, profiles, ground.clock)
+    explain = Explainer(planner, routes, profiles, ground.ledger, ground.clock)
     services = Services(
         dialects=TABLE,
-        respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,
-        count=Counter(planner, routes, profiles, ground.clock),
-        explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
+        respond=KeptAnswers(
+            _remembering(Gateway(parts, settings).respond, config, ground),
+            conversations,
+            answers,
+            _bytes(config.conversation.keep_mb),
+        ).respond,
+        library=Library(answers.find, answers.earlier, answers.forget),
+        count=_whole(conversations, count),
+        explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=cards(assembled, int(ground.started)),
         allowed=lambda client, model: not client.models or matches(client.models, model),
@@ -116,6 +142,37 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
     )
     return House(services, assembled)
+
+
+def _answers(config: Config, ground: Ground) -> Answers:
+    """Where answers are kept, and looked for."""
+    kept = config.conversation
+    bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
+    return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _bytes(mebibytes: float) -> int:
+    return int(mebibytes * MEBIBYTE)
+
+
+def _remembering(respond: Responder, config: Config, ground: Ground) -> Responder:
+    """`respond`, with the reasoning of earlier turns kept around it, if the owner wants it."""
+    life = config.conversation.reasoning
+    if not life:
+        return respond
+    memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
+    return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _whole(
+    conversations: Conversations, ask: Callable[[Request, Context], Awaitable[Told]]
+) -> Callable[[Request, Context], Awaitable[Told]]:
+    """`ask`, about requests with the conversation that they go on from."""
+
+    async def asked(request: Request, context: Context) -> Told:
+        return await ask(await conversations.whole(request, context.client), context)
+
+    return asked
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:

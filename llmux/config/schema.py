@@ -118,6 +118,15 @@ class Routing(Section):
     thinking: Literal["prefer", "require"] = "prefer"
 
 
+class Conversation(Section):
+    """What is kept between the turns of a conversation, in the store, each client's apart."""
+
+    keep: Span = 86_400  # s; answers, for clients that go on from one by its id or ask for it again
+    keep_mb: Positive = 64  # of one client; what is oldest goes first
+    keep_total_mb: Positive = 512  # of all clients
+    reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
+
+
 class Cors(Section):
     """Which web pages may call llmux from a browser. Off unless `origins` names some."""
 
@@ -153,5 +162,6 @@ class Config(Section):
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
+    conversation: Conversation = Conversation()
     media: Media = Media()
     cors: Cors = Cors()

@@ -5,6 +5,8 @@ It decides nothing itself: the planner chooses, the exchange says what is next, 
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
+import msgspec
+
 from llmux.clock import Clock
 from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
 from llmux.gateway.attempt import Attempt, Route, attempt
@@ -14,6 +16,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.media import Fetch, carry
 from llmux.gateway.outbound import Recipient, is_verbatim
 from llmux.gateway.planner import Plan, Planner
+from llmux.gateway.proofs import RefusedProofs, without_proofs
 from llmux.ir.capability import Profile
 from llmux.ir.events import Batch, Event, Opened, StreamError
 from llmux.ir.request import Request
@@ -43,6 +46,7 @@ class Parts(Value):
     tell: Listener
     chance: Callable[[], float]
     fetch: Fetch  # what a client's link leads to, for backends that follow none
+    refused: RefusedProofs = msgspec.field(default_factory=RefusedProofs)
 
 
 class _Won(Value):
@@ -112,14 +116,15 @@ class Gateway:
 
     async def _try(self, request: Request, context: Context, backend: Backend, step: Try) -> Attempt:
         parts = self._parts
+        fit = without_proofs(request) if step.unproven else parts.refused.fit(backend.name, request)
         await parts.limits.enter(backend, backend.request_timeout)
         try:
             reservation = await parts.ledger.reserve(backend)
             try:
                 to = self._recipient(request, backend, step)
-                if not is_verbatim(request, to):
-                    request = await carry(request, to.profile, parts.fetch)
-                tried = await attempt(request, context, to, parts.routes[backend.provider], parts.clock)
+                if not is_verbatim(fit, to):
+                    fit = await carry(fit, to.profile, parts.fetch)
+                tried = await attempt(fit, context, to, parts.routes[backend.provider], parts.clock)
             except (BackendUnreachable, MediaNotFetched):
                 reservation.give_back()  # it cannot have seen the request
                 raise
@@ -128,6 +133,8 @@ class Gateway:
             raise
         for field in step.without:
             parts.ledger.learn(backend, field)
+        if step.unproven:
+            parts.refused.learn(backend.name, request)
         return tried
 
     def _recipient(self, request: Request, backend: Backend, step: Try) -> Recipient:
@@ -148,6 +155,7 @@ class Gateway:
             won.attempts,
             (*plan.choice.warnings, *won.attempt.outgoing.warnings),
             won.attempt.headers,
+            won.attempt.outgoing.replays,
         )
 
     def _settle(self, request: Request, context: Context, won: _Won, last: Event) -> None:

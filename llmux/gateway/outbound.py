@@ -30,6 +30,7 @@ class Outgoing(Value):
     verbatim: bool
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    replays: bool = False  # see Opened
 
 
 class Recipient(Value):
@@ -40,6 +41,11 @@ class Recipient(Value):
     profile: Profile = Profile()
     maker: str = ""
     without: frozenset[str] = frozenset()
+
+    @property
+    def replays(self) -> bool:
+        """Whether the model wants the reasoning of earlier turns back."""
+        return self.profile.reasoning_replay != "never" or self.profile.signed_calls
 
 
 def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
@@ -54,7 +60,7 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         body = _kept(request, request.original, model if form.model_in_body else None, to)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
-        return Outgoing(path, headers, body, verbatim=True)
+        return Outgoing(path, headers, body, verbatim=True, replays=to.replays)
     if request.bound:
         raise Unsupported(
             f"'{request.bound}' can only be passed on as it came, to a backend of the same API.", param=request.bound
@@ -66,13 +72,16 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
-    return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
 
 
 def is_verbatim(request: Request, to: Recipient) -> bool:
     """Whether `to` can be told what the client said, as it said it: the same dialect, and nothing to be left out."""
-    same = to.backend.verbatim and to.dialect.name == request.dialect and request.original is not None
-    return same and (to.profile.thinking or not _reasons(request))
+    original = request.original
+    same = to.backend.verbatim and to.dialect.name == request.dialect
+    if not same or original is None or (original.restored and to.replays):
+        return False
+    return to.profile.thinking or not _reasons(request)
 
 
 def _reasons(request: Request) -> bool:

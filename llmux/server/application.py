@@ -13,6 +13,7 @@ from aiohttp import web
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths
 from llmux.errors import MethodNotAllowed, NotFound
+from llmux.server import kept
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
 from llmux.server.operations import CountEndpoint, Operations
@@ -32,6 +33,10 @@ class Routes:
         self._gets: dict[str, Handler] = {"/": operations.root, "/health": operations.health}
         self._gets |= dict.fromkeys(MODELS, operations.models)
         self._model = operations.model
+        self._kept = {
+            method: Paths((path, handler) for of, path, handler in kept.routes(dialects, desk) if of == method)
+            for method in ("POST", "GET", "DELETE")
+        }
 
     def find(self, method: str, path: str) -> Handler:
         """Who answers.
@@ -44,8 +49,9 @@ class Routes:
         if handler is not None:
             return handler
         path = path.replace("/v1/v1/", "/v1/").rstrip("/") or "/"  # base URLs are written in every way
-        by_method = {"POST": self._posts.find(path), "GET": self._get(path)}
-        handler = by_method["GET" if method == "HEAD" else method] if method in {"POST", "GET", "HEAD"} else None
+        by_method = {method: paths.find(path) for method, paths in self._kept.items()}
+        by_method |= {"POST": self._posts.find(path) or by_method["POST"], "GET": self._get(path) or by_method["GET"]}
+        handler = by_method.get("GET" if method == "HEAD" else method)
         if handler is not None:
             return handler
         takes = [name for name, found in by_method.items() if found is not None]

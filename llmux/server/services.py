@@ -9,12 +9,24 @@ from typing import Any
 from llmux.clock import Clock
 from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
+from llmux.dialects.keeping import Kept
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
 from llmux.server.models import Card
 from llmux.telemetry import Listener
+
+
+class Library(Value):
+    """Answers that were kept, by client, dialect and id. All raise GatewayError: there is none, or nobody can say.
+
+    `earlier` gives the items of the conversation until then, for a request that goes on from it.
+    """
+
+    find: Callable[[Client, str, str], Awaitable[Kept]]
+    earlier: Callable[[Client, str, str], Awaitable[Sequence[Any]]]
+    forget: Callable[[Client, str, str], Awaitable[None]]
 
 
 class Services(Value, kw_only=True):
@@ -28,6 +40,7 @@ class Services(Value, kw_only=True):
     cards: Sequence[Card]
     allowed: Callable[[Client, str], bool]  # may this client ask for this model?
     door: Door
+    library: Library
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from llmux.clock import Clock, SystemClock
 from llmux.config.schema import Cors
+from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
+from llmux.errors import AnswerNotFound
 from llmux.ir.content import Text
 from llmux.ir.events import Batch, MessageEnd, MessageStart, Opened, PartDelta, PartEnd, PartStart
 from llmux.ir.request import Request
@@ -22,7 +24,7 @@ from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, digest
 from llmux.server.models import Card
-from llmux.server.services import Desk, Services
+from llmux.server.services import Desk, Library, Services
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -42,6 +44,11 @@ async def answers(request: Request, context: Context) -> AsyncGenerator[Batch, N
     """The plain answer: "one two"."""
     for batch in (BEGIN, MORE, END):
         yield batch
+
+
+async def no_answer(client: Client, dialect: str, answer_id: str) -> Any:
+    """Nothing is kept here."""
+    raise AnswerNotFound(f"Response with id '{answer_id}' not found.")
 
 
 class Running:
@@ -76,6 +83,8 @@ async def running(  # one option for each thing that a test may want to be other
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
     log_bodies: bool = False,
+    library: Library | None = None,
+    dialects: Mapping[str, Dialect] = TABLE,
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -90,7 +99,7 @@ async def running(  # one option for each thing that a test may want to be other
         return {"status": "down" if deep else "ok"}
 
     services = Services(
-        dialects=TABLE,
+        dialects=dialects,
         respond=respond,
         count=count,
         explain=explain,
@@ -98,6 +107,7 @@ async def running(  # one option for each thing that a test may want to be other
         cards=[Card("p:one", "p", 1_700_000_000, 1000), Card("two", "llmux", 1_700_000_000)],
         allowed=lambda client, model: not client.models or model in client.models,
         door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
+        library=library or Library(no_answer, no_answer, no_answer),
         cors=cors or Cors(),
         keepalive=keepalive,
         log_bodies=log_bodies,
@@ -105,7 +115,7 @@ async def running(  # one option for each thing that a test may want to be other
     ids = itertools.count(1)
     desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.ServerRunner(build(desk, TABLE, max_body=max_body, trusted=networks))
+    runner = web.ServerRunner(build(desk, dialects, max_body=max_body, trusted=networks))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

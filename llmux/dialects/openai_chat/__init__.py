@@ -31,4 +31,5 @@ OPENAI_CHAT = Dialect(
     decode_error=decode_error,
     encode_error=encode_error,
     losses=LOSSES,
+    forgetful=True,  # its own API has no field for reasoning: many clients drop those that servers add
 )

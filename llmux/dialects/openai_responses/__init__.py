@@ -6,6 +6,7 @@ Reference: https://platform.openai.com/docs/api-reference/responses
 from llmux.dialects.base import Counting, Dialect
 from llmux.dialects.openai_responses.encoder import Encoder
 from llmux.dialects.openai_responses.errors import decode_error, encode_error
+from llmux.dialects.openai_responses.keeping import KEEPING
 from llmux.dialects.openai_responses.request import decode_request, encode_count, encode_request
 from llmux.dialects.openai_responses.response import (
     decode_count,
@@ -60,5 +61,6 @@ OPENAI_RESPONSES = Dialect(
         decode_count,
         encode_count_answer,
     ),
+    keeping=KEEPING,
     losses=LOSSES,
 )
