@@ -67,3 +67,12 @@ async def test_an_ollama_that_is_asked_anew_is_told_so_too() -> None:
     assert isinstance(won.held[-1], MessageEnd)
     (call,) = transport.calls
     assert orjson.loads(call.body) == {"model": "m", "messages": [], "stream": False, "keep_alive": 0}
+
+
+@pytest.mark.parametrize("dialect", ["claude", "openai_chat"])
+async def test_nobody_else_is_asked_to_answer_nothing(dialect: str) -> None:
+    """Where an Ollama was to load its model, and could not, failover must not ask another one for an answer."""
+    transport = ScriptedTransport(Script())
+    with pytest.raises(Unsupported, match="loads no models"):
+        await tried(generate(), dialect, transport)
+    assert transport.calls == []
