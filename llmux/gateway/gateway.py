@@ -18,13 +18,19 @@ from llmux.gateway.outbound import Recipient, is_verbatim
 from llmux.gateway.planner import Plan, Planner
 from llmux.gateway.proofs import RefusedProofs, without_proofs
 from llmux.ir.capability import Profile
-from llmux.ir.events import Batch, Event, Opened, StreamError
+from llmux.ir.events import Batch, Event, MessageEnd, MessageStart, Opened, StreamError
 from llmux.ir.request import Request
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
 from llmux.telemetry import AttemptFailed, Listener, Planned
+
+# The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
+# backend has nothing to load, and is not troubled with it.
+IDLE: Batch = (MessageStart("", ""), MessageEnd(FinishReason.END, Usage()))
 
 
 class Settings(Value):
@@ -73,6 +79,9 @@ class Gateway:
         self._parts.tell(Planned(context.request_id, request.model, plan.choice.plan, refused))
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
+        if not (request.messages or plan.pool[plan.choice.plan[0]].dialect == request.dialect):
+            yield (Opened("llmux", request.model, 0), *IDLE)
+            return
         won = await self._win(request, context, plan)
         answer = won.attempt.answer
         batch: Batch = (self._opened(request, plan, won), *won.attempt.held)

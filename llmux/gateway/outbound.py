@@ -65,6 +65,8 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         raise Unsupported(
             f"'{request.bound}' can only be passed on as it came, to a backend of the same API.", param=request.bound
         )
+    if not request.messages and dialect.name != request.dialect:
+        raise Unsupported("There is nothing to ask this backend: it loads no models.", param="messages")
     if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
