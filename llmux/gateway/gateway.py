@@ -20,7 +20,7 @@ from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
-from llmux.telemetry import AttemptFailed, Listener, Planned
+from llmux.telemetry import AnswerRepaired, AttemptFailed, Listener, Planned
 
 
 class Settings(Value):
@@ -78,6 +78,8 @@ class Gateway:
         finally:
             self._parts.limits.leave(won.backend)
             await answer.close()
+            if repairs := won.attempt.repairs:  # of a stream the client has got the head before they were known
+                self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
 
     async def _win(self, request: Request, context: Context, plan: Plan) -> _Won:
         """Try until somebody answers. Raises what the client should hear when nobody does."""
@@ -147,7 +149,7 @@ class Gateway:
             won.backend.name,
             backend_model(won.backend, request.model),
             won.attempts,
-            (*plan.choice.warnings, *won.attempt.outgoing.warnings),
+            (*plan.choice.warnings, *won.attempt.outgoing.warnings, *won.attempt.repairs),
             won.attempt.headers,
         )
 

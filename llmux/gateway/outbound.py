@@ -49,7 +49,7 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     """
     model, dialect = backend_model(to.backend, request.model), to.dialect
     reasons = request.reasoning.mode in {"on", "auto"}
-    same = to.backend.verbatim and dialect.name == request.dialect
+    same = to.backend.verbatim and dialect.name == request.dialect and not _must_be_read(request, to)
     if same and request.original is not None and (to.profile.thinking or not reasons):
         form = dialect.form(request.form)
         body = _kept(request, request.original, model if form.model_in_body else None, to)
@@ -64,6 +64,12 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
     return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+
+
+def _must_be_read(request: Request, to: Recipient) -> bool:
+    """Whether the answer cannot pass as it comes, because something in it is to be put right."""
+    calls = to.backend.tool_text or to.backend.tool_repair == "always"
+    return to.profile.think_tags or (calls and bool(request.tools))
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:

@@ -27,7 +27,7 @@ class CallStage:
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         """`events`, with calls put right."""
-        if self._arguments is None and not any(type(event) is PartStart for event in events):  # nearly always
+        if self._arguments is None and PartStart not in map(type, events):  # nearly always
             return events
         out: list[Event] = []
         for event in events:
