@@ -84,9 +84,13 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
 
 
 def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
-    backend = to.backend
-    repair = backend.tool_repair != "never"
-    return normaliser(request.tools, repair=repair, printed=backend.tool_text, tags=to.profile.think_tags)
+    return normaliser(
+        request.tools,
+        repair=to.backend.tool_repair != "never",
+        printed=to.backend.tool_text,
+        tags=to.profile.think_tags,
+        turn=len(request.messages),
+    )
 
 
 async def _all(held: Batch, answer: Answer | WholeAnswer) -> Batch:

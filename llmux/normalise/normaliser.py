@@ -38,17 +38,18 @@ class Normaliser:
         return events
 
 
-def normaliser(tools: Sequence[Tool], *, repair: bool, printed: bool, tags: bool) -> Normaliser | None:
+def normaliser(tools: Sequence[Tool], *, repair: bool, printed: bool, tags: bool, turn: int = 0) -> Normaliser | None:
     """What the answer to a request with `tools` goes through; None when that is nothing.
 
     `repair`: calls are put right; `printed`: the model may print them as text; `tags`: and its reasoning in tags.
+    `turn`: how many messages the conversation has.
     """
     repairs, toolbox = Repairs(), Toolbox(tools)
     stages: list[Stage] = []
     if tags:
         stages.append(TextStage(TagReader()))
     if printed and tools:
-        stages.append(TextStage(PrintedReader(toolbox, repairs)))
+        stages.append(TextStage(PrintedReader(toolbox, repairs, turn)))
     if repair and tools:
         stages.append(CallStage(toolbox, repairs))
     return Normaliser(stages, repairs) if stages else None

@@ -34,13 +34,15 @@ class PrintedReader:
     """See texts.TextReader."""
 
     __slots__ = ("_body", "_buffer", "_extent", "_held", "_id", "_name", "_number", "_out", "_repairs", "_state",
-                 "_tools", "called")  # fmt: skip
+                 "_tools", "_turn", "called")  # fmt: skip
 
-    def __init__(self, tools: Toolbox, repairs: Repairs) -> None:
+    def __init__(self, tools: Toolbox, repairs: Repairs, turn: int) -> None:
+        """`turn`: how long the conversation is, for the ids of calls."""
         self._tools = tools
         self._repairs = repairs
         self.called = False
         self._id = ""
+        self._turn = turn
         self._number = 0  # of calls so far
         self._state = "text"
         self._buffer = ""  # what is read now
@@ -191,9 +193,12 @@ class PrintedReader:
         return bool(calls)
 
     def _next_id(self, call: Printed) -> str:
-        """An id that the same answer always gets, and another one does not."""
+        """An id that the same answer always gets, and another one of the same conversation does not.
+
+        Not every server gives its answers ids, and of those that do some have three digits.
+        """
         self._number += 1
-        seed = "\0".join((self._id, str(self._number), call.name, call.arguments))
+        seed = "\0".join((self._id, str(self._turn), str(self._number), call.name, call.arguments))
         return "call_" + hashlib.sha256(seed.encode(errors="surrogatepass")).hexdigest()[:24]
 
     _STATES: ClassVar[Mapping[str, Callable[["PrintedReader", int], int]]] = {

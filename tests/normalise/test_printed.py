@@ -24,8 +24,8 @@ FENCED = f"{CALL_BEGIN}function{BETWEEN}Read\n```json\n{ARGUMENTS}\n```{CALL_END
 NAMED = '{"name": "Read", "arguments": {"file_path": "/a"}}'
 
 
-def stage() -> TextStage:
-    return TextStage(PrintedReader(Toolbox(TOOLS), Repairs()))
+def stage(turn: int = 0) -> TextStage:
+    return TextStage(PrintedReader(Toolbox(TOOLS), Repairs(), turn))
 
 
 CALLS: dict[str, tuple[str, list[tuple[str, ...]]]] = {
@@ -182,8 +182,9 @@ def test_ids_are_the_same_each_time_and_no_two_are_one() -> None:
     text = CALLS["Mistral, two"][0]
     first, again = (heard(stage(), text_answer(text, size)) for size in (3, 50))
     assert first == again
-    ids = [part.id for part in first.parts if isinstance(part, ToolCall)]
-    assert len(set(ids)) == 2
+    later = heard(stage(turn=2), text_answer(text))
+    ids = [part.id for part in (*first.parts, *later.parts) if isinstance(part, ToolCall)]
+    assert len(set(ids)) == 4
     assert all(len(id_) == 29 and id_.startswith("call_") for id_ in ids)
 
 
@@ -204,7 +205,7 @@ def test_bare_json_behind_reasoning_is_a_call() -> None:
 
 def test_what_is_found_is_told() -> None:
     repairs = Repairs()
-    heard(TextStage(PrintedReader(Toolbox(TOOLS), repairs)), text_answer(CALLS["Mistral, two"][0]))
+    heard(TextStage(PrintedReader(Toolbox(TOOLS), repairs, 0)), text_answer(CALLS["Mistral, two"][0]))
     assert repairs.told == ("repaired=text>Read",)
 
 
