@@ -84,8 +84,9 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
 
 
 def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
+    forbidden = request.tool_choice is not None and request.tool_choice.mode == "none"
     return normaliser(
-        request.tools,
+        () if forbidden else request.tools,
         repair=to.backend.tool_repair != "never",
         printed=to.backend.tool_text,
         tags=to.profile.think_tags,

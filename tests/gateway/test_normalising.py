@@ -120,6 +120,12 @@ async def test_printed_calls_stay_text_where_nobody_says_that_they_are_printed()
     assert text == Text(text=PRINTED)
 
 
+async def test_nor_do_they_become_calls_where_the_client_forbids_any() -> None:
+    table = table_of(chat_stream(PRINTED), tool_text=True)
+    (text,) = answer(await table.ask({**OPENAI, "tool_choice": "none"})).parts
+    assert text == Text(text=PRINTED)
+
+
 async def test_reasoning_in_tags_is_found_with_and_without_tools() -> None:
     for body in (HELLO, OPENAI):
         table = table_of(chat_stream("<think>Hm.</think>\nYes."), profile=Profile(think_tags=True))
