@@ -72,6 +72,8 @@ class Backend(Section):
     vision: bool | None = None  # None: what is known of the model
     thinking: bool | None = None
     tools: bool | None = None
+    tool_repair: bool | None = None  # None: as tool_repair of the whole; true: also where bytes would pass as they come
+    tool_text: bool = False  # its model prints calls as text: they are found there
     model_match: list[str] = []  # globs of the client's model name; none: any
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
@@ -147,6 +149,7 @@ class Config(Section):
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
     drain_timeout: Span = 30  # s given to open answers at a stop
+    tool_repair: bool = True  # calls that stray from their tool's schema are put right
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "text", "json"] = "auto"
     log_bodies: bool = False

@@ -7,10 +7,11 @@ from llmux.dialects.base import Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
-from llmux.ir.events import Batch
+from llmux.ir.events import Batch, StreamError
 from llmux.ir.fold import explode
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.normalise.normaliser import Normaliser, normaliser
 from llmux.responder import Context
 from llmux.transports.base import Call, Reply, Transport
 
@@ -38,6 +39,21 @@ class Attempt(Value):
     answer: Answer | WholeAnswer
     outgoing: Outgoing
     headers: tuple[tuple[str, str], ...] = ()
+    normaliser: Normaliser | None = None
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What has been put right in the answer so far, as warnings."""
+        return self.normaliser.repairs.told if self.normaliser else ()
+
+
+class _Asked(Value):
+    """What was asked for, and what its answer goes through, if anything."""
+
+    request: Request
+    outgoing: Outgoing
+    dialect: Dialect
+    normaliser: Normaliser | None
 
 
 async def attempt(request: Request, context: Context, to: Recipient, route: Route, clock: Clock) -> Attempt:
@@ -51,22 +67,48 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}
     reply = await route.transport.open(Call(outgoing.path, headers, outgoing.body), patience)
+    meant = None if outgoing.verbatim else _normaliser(request, to)
     try:
-        answer = await _begin(request, reply, outgoing, route.dialect, clock, deadline)
+        answer = await _begin(reply, _Asked(request, outgoing, route.dialect, meant), clock, deadline)
     except BaseException:
         reply.close()
         raise
     try:
         held = await answer.hold(to.backend.idle_timeout)
+        if not request.stream:
+            held = await _all(held, answer)
     except BaseException:
         await answer.close()
         raise
-    return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else ())
+    return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else (), meant)
 
 
-async def _begin(
-    request: Request, reply: Reply, outgoing: Outgoing, dialect: Dialect, clock: Clock, deadline: float
-) -> Answer | WholeAnswer:
+def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
+    forbidden = request.tool_choice is not None and request.tool_choice.mode == "none"
+    return normaliser(
+        () if forbidden else request.tools,
+        repair=to.backend.tool_repair != "never",
+        printed=to.backend.tool_text,
+        tags=to.profile.think_tags,
+        turn=len(request.messages),
+    )
+
+
+async def _all(held: Batch, answer: Answer | WholeAnswer) -> Batch:
+    """An answer that its client gets whole, though it came as a stream: nobody has seen any of it until it is complete.
+
+    Raises:
+        GatewayError: it broke off, and may still be asked for elsewhere.
+    """
+    events = [*held, *[event async for batch in answer.batches() for event in batch]]
+    last = events[-1]
+    if isinstance(last, StreamError):
+        raise last.error
+    return events
+
+
+async def _begin(reply: Reply, asked: _Asked, clock: Clock, deadline: float) -> Answer | WholeAnswer:
+    request, outgoing, dialect = asked.request, asked.outgoing, asked.dialect
     if reply.status != 200:  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, ERROR_LIMIT)
         raise _refusal(dialect, reply, body)
@@ -74,11 +116,12 @@ async def _begin(
     if _streams(request, reply.headers.get("content-type", ""), form):
         verbatim = outgoing.verbatim and request.stream
         decoder = form.verbatim() if verbatim else dialect.decoder(outgoing.names)
-        return Answer(reply, decoder, clock, deadline)
+        return Answer(reply, decoder, clock, deadline, asked.normaliser)
     body = await read_all(reply, clock, deadline, ANSWER_LIMIT)
     if outgoing.verbatim and not request.stream:
         return WholeAnswer((form.verbatim_response(body),))
-    return WholeAnswer(tuple(explode(dialect.decode_response(body, outgoing.names))))
+    events = tuple(explode(dialect.decode_response(body, outgoing.names)))
+    return WholeAnswer(asked.normaliser.feed(events) if asked.normaliser else events)
 
 
 def _streams(request: Request, content_type: str, form: Form) -> bool:

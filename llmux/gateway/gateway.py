@@ -26,7 +26,7 @@ from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
-from llmux.telemetry import AttemptFailed, Listener, Planned
+from llmux.telemetry import AnswerRepaired, AttemptFailed, Listener, Planned
 
 # The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
 # backend has nothing to load, and is not troubled with it.
@@ -93,6 +93,8 @@ class Gateway:
         finally:
             self._parts.limits.leave(won.backend)
             await answer.close()
+            if repairs := won.attempt.repairs:  # of a stream the client has got the head before they were known
+                self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
 
     async def _win(self, request: Request, context: Context, plan: Plan) -> _Won:
         """Try until somebody answers. Raises what the client should hear when nobody does."""
@@ -162,7 +164,7 @@ class Gateway:
             won.backend.name,
             backend_model(won.backend, request.model),
             won.attempts,
-            (*plan.choice.warnings, *won.attempt.outgoing.warnings),
+            (*plan.choice.warnings, *won.attempt.outgoing.warnings, *won.attempt.repairs),
             won.attempt.headers,
             won.attempt.outgoing.replays,
         )

@@ -78,16 +78,25 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
 
 
 def is_verbatim(request: Request, to: Recipient) -> bool:
-    """Whether `to` can be told what the client said, as it said it: the same dialect, and nothing to be left out."""
+    """Whether `to` is told what the client said as it said it, and the client what `to` says.
+
+    Both speak the same dialect, and nothing is to be left out, put back or put right.
+    """
     original = request.original
     same = to.backend.verbatim and to.dialect.name == request.dialect
-    if not same or original is None or (original.restored and to.replays):
+    if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
         return False
     return to.profile.thinking or not _reasons(request)
 
 
 def _reasons(request: Request) -> bool:
     return request.reasoning.mode in {"on", "auto"}
+
+
+def _must_be_read(request: Request, to: Recipient) -> bool:
+    """Whether the answer cannot pass as it comes, because something in it is to be put right."""
+    calls = to.backend.tool_text or to.backend.tool_repair == "always"
+    return to.profile.think_tags or (calls and bool(request.tools))
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:

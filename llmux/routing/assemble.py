@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -78,12 +79,21 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
         verbatim=at.verbatim,
+        tool_repair=_repair(config.tool_repair, written.tool_repair),
+        tool_text=written.tool_text,
         enabled=written.enabled and at.enabled,
         request_timeout=at.timeout or config.request_timeout,
         idle_timeout=config.idle_timeout,
     )
     profile = profiles.of(bare, bare.model)
     return replace(bare, profile=_hopeful(profile, written) if bare.model == EVERY else profile)
+
+
+def _repair(usual: bool, stated: bool | None) -> Literal["never", "translated", "always"]:
+    """Answers that pass as they came are read for the sake of their calls only where the owner says so of a backend."""
+    if stated is None:
+        return "translated" if usual else "never"
+    return "always" if stated else "never"
 
 
 def _stated(profile: Profile, written: Written) -> Profile:

@@ -237,3 +237,19 @@ def test_nobody_is_asked_to_reason_in_another_dialect_s_form(dialect: str, provi
     models = {*CLAUDE, *OUTPUT, *EFFORTS, *(model for _, model in OTHERS)}
     odd = {m for m in models if TABLES.profile(dialect, provider, m).reasoning not in FORMS[dialect]}
     assert odd == set()
+
+
+# Where reasoning is left in the text: only what is known to do so gives up its bytes for it.
+TAGS = {
+    ("lmstudio", "qwen/qwen3-8b"): True,
+    ("lmstudio", "deepseek-r1-distill-qwen-7b"): True,
+    ("lmstudio", "qwen3-coder-30b"): False,
+    ("lmstudio", "openai/gpt-oss-20b"): False,
+    ("vllm", "Qwen/Qwen3-8B"): False,
+    ("", "qwen3:8b"): False,
+}
+
+
+@pytest.mark.parametrize("where", TAGS)
+def test_who_leaves_reasoning_in_the_text(where: tuple[str, str]) -> None:
+    assert TABLES.profile("openai_chat", *where).think_tags is TAGS[where]

@@ -99,9 +99,11 @@ class Table:
             raise MediaNotFetched("nothing there")
         return Inline("image/png", "AAAA")
 
-    async def ask(self, body: object = HELLO, client: Client | None = None) -> list[Event]:
+    async def ask(
+        self, body: object = HELLO, client: Client | None = None, dialect: str = "openai_chat"
+    ) -> list[Event]:
         """Every event of the answer; time passes as soon as nothing else happens."""
-        request = TABLE["openai_chat"].decode_request(orjson.dumps(body))
+        request = TABLE[dialect].decode_request(orjson.dumps(body))
         context = Context("r1", client) if client else Context("r1")
 
         async def hear() -> list[Event]:

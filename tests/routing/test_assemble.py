@@ -27,6 +27,8 @@ def test_everything_that_is_written_arrives() -> None:
         vision=True,
         thinking=True,
         tools=False,
+        tool_repair=True,
+        tool_text=True,
         model_match=["x*"],
         max_per_hour=1,
         max_per_day=3,
@@ -53,10 +55,27 @@ def test_everything_that_is_written_arrives() -> None:
             limits=Limits(4, 5, 6),
             transforms=Transforms(("d",), {"r": "s"}, {"k": 1}),
             weight=7,
+            tool_repair="always",
+            tool_text=True,
             request_timeout=11.0,
             idle_timeout=12.0,
         ),
     )
+
+
+REPAIRS = {
+    "nothing is said": (True, None, "translated"),
+    "off for all": (False, None, "never"),
+    "off for one": (True, False, "never"),
+    "on for one": (False, True, "always"),
+}
+
+
+@pytest.mark.parametrize("case", REPAIRS.values(), ids=REPAIRS)
+def test_in_which_lane_calls_are_put_right(case: tuple[bool, bool | None, str]) -> None:
+    usual, stated, expected = case
+    [backend] = assembled(Written(model="a:m", tool_repair=stated), tool_repair=usual).catalog.backends
+    assert backend.tool_repair == expected
 
 
 def test_only_providers_with_a_backend_are_there() -> None:
