@@ -29,13 +29,14 @@ from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
+from llmux.gateway.registry import Registry, Source
+from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
 from llmux.responder import Client, Context
-from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, matches
+from llmux.routing.assemble import Assembled, assemble, endpoints
+from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
-from llmux.server.models import Card
 from llmux.server.services import Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
@@ -50,6 +51,7 @@ class Ground(Value):
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
+    registry: Registry
     tokenizer: Tokenizer
     next_id: Callable[[], str]
     started: float  # Unix seconds
@@ -70,7 +72,9 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), ids(), clock.now())
+        registry = Registry(store, clock)
+        await registry.load()
+        yield Ground(clock, tell, session, ledger, limits, registry, Tokenizer(), ids(), clock.now())
 
 
 def ids() -> Callable[[], str]:
@@ -89,9 +93,11 @@ class House(Value):
 def furnish(loaded: Loaded, ground: Ground) -> House:
     """A house for one configuration."""
     config = loaded.config
-    assembled = assemble(config, loaded.tables)
+    places = endpoints(config, loaded.tables)
+    routes = {name: _route(endpoint, ground) for name, endpoint in places.items()}
+    ground.registry.configure(_sources(places, routes), config.routing.models_refresh)
+    assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
-    routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
@@ -101,13 +107,12 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         count=Counter(planner, routes, profiles, ground.clock),
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
-        cards=cards(assembled, int(ground.started)),
-        allowed=lambda client, model: not client.models or matches(client.models, model),
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in assembled.endpoints.values())),
+        cards=Shop(offers(assembled.catalog, int(ground.started)), ground.ledger).cards,
+        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
+        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
 
@@ -118,6 +123,15 @@ def _route(endpoint: Endpoint, ground: Ground) -> Route:
         return Route(dialect, DemoTransport(ground.clock), _ask_for_fault, maker)
     transport = HttpTransport(endpoint.base_url, ground.session)
     return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+
+
+def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
+    """The providers that may be asked what they list."""
+    return {
+        name: Source(routes[name], f"{at.dialect} {at.base_url}", asked=at.auth != CLIENTS_KEY)
+        for name, at in places.items()
+        if at.enabled
+    }
 
 
 def _ask_for_fault(context: Context) -> Mapping[str, str]:
@@ -134,17 +148,3 @@ def door(config: Config, *, passes_keys_on: bool) -> Door:
         for name, token in config.tokens.items()
     }
     return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
-
-
-def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:
-    """The models that a client may ask for by name: every backend with a model of its own, and every role."""
-    backends = [backend for backend in assembled.catalog.backends if backend.enabled and backend.model != "*"]
-    return (
-        *(_card(backend, created) for backend in backends),
-        *(Card(role, "llmux", created) for role in assembled.catalog.roles),
-    )
-
-
-def _card(backend: Backend, created: int) -> Card:
-    profile = backend.profile
-    return Card(backend.name, backend.provider, created, profile.context, profile.max_output, profile.capabilities)

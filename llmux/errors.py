@@ -81,6 +81,12 @@ class Unsupported(BadRequest):
     kind = "unsupported"
 
 
+class NotOffered(Unsupported):
+    """A gateway has no such thing to give: pulling models, changing them."""
+
+    status = 501
+
+
 class ContentRefused(BadRequest):
     """The backend's policy refuses the request."""
 

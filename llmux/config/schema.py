@@ -72,6 +72,7 @@ class Backend(Section):
     vision: bool | None = None  # None: what is known of the model
     thinking: bool | None = None
     tools: bool | None = None
+    profile: dict[str, object] = {}  # what else the model takes on the wire: fields of Profile, by their names
     model_match: list[str] = []  # globs of the client's model name; none: any
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
@@ -108,6 +109,7 @@ class Routing(Section):
     """How a backend is chosen."""
 
     thinking: Literal["prefer", "require"] = "prefer"
+    models_refresh: Span = 3600  # s between two looks at what providers list; 0: never
 
 
 class Cors(Section):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
+from llmux.dialects.listing import Listing
 from llmux.errors import GatewayError
 from llmux.ir.capability import Target
 from llmux.ir.events import Event, Verbatim
@@ -147,6 +148,7 @@ class Dialect(Form, kw_only=True):
     decode_error: Callable[[int, Mapping[str, str], bytes], GatewayError]
     encode_error: Callable[[GatewayError, str], ErrorForm]
     counting: Counting | None = None
+    listing: Listing | None = None
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:

@@ -9,11 +9,11 @@ from typing import Any
 from llmux.clock import Clock
 from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
+from llmux.ir.card import ModelCard
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
-from llmux.server.models import Card
 from llmux.telemetry import Listener
 
 
@@ -25,8 +25,7 @@ class Services(Value, kw_only=True):
     count: Callable[[Request, Context], Awaitable[tuple[int, bool]]]  # tokens, and whether they are an estimate
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
-    cards: Sequence[Card]
-    allowed: Callable[[Client, str], bool]  # may this client ask for this model?
+    cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
     door: Door
     cors: Cors = Cors()
     keepalive: float = 10.0  # s

@@ -1,0 +1,93 @@
+"""The models that clients may ask for by name, from the catalog: what every list of models shows. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from llmux.ir.capability import Capability, Profile
+from llmux.ir.card import FACTS, ModelCard
+from llmux.ir.value import Value
+from llmux.routing.catalog import Backend, Catalog, find, named, takes
+
+OWNER = "llmux"  # of roles
+ABLE = (*(capability.value for capability in Capability), "pdf")
+
+
+class Offer(Value):
+    """A name that can be asked for, and the backends that answer to it."""
+
+    card: ModelCard
+    backends: tuple[Backend, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a client's permission may call it: its own name, and those of its backends."""
+        others = (name for one in self.backends for name in (one.name, f"{one.provider}:{one.model}"))
+        return tuple(dict.fromkeys((self.card.id, *others)))
+
+
+def offers(catalog: Catalog, created: int) -> tuple[Offer, ...]:
+    """Every backend with a model of its own, every role, and what the providers of the others list; each name once.
+
+    `created` (Unix seconds) is when a model was made of which nobody says it.
+    """
+    found: dict[str, Offer] = {}
+    for offer in (*_configured(catalog), *_roles(catalog), *_listed(catalog)):
+        found.setdefault(offer.card.id, offer)
+    return tuple(replace(offer, card=_dated(offer.card, created)) for offer in found.values())
+
+
+def _configured(catalog: Catalog) -> Iterator[Offer]:
+    for backend in catalog.backends:
+        if backend.enabled and backend.model != "*":
+            card = ModelCard(id=backend.name, owner=backend.provider)
+            yield Offer(_with(card, _facts(backend.profile)), (backend,))
+
+
+def _roles(catalog: Catalog) -> Iterator[Offer]:
+    """A role can do what any of its backends can: who needs more than the first is answered by another."""
+    for role, members in catalog.roles.items():
+        backends = tuple(backend for name in members if (backend := find(catalog, name)) and backend.enabled)
+        if backends:
+            facts = [_facts(backend.profile) for backend in backends]
+            able = {name: any(each[name] for each in facts) for name in ABLE}
+            sizes = {name: _largest([each[name] for each in facts]) for name in FACTS if name not in ABLE}
+            yield Offer(_with(ModelCard(id=role, owner=OWNER), able | sizes), backends)
+
+
+def _listed(catalog: Catalog) -> Iterator[Offer]:
+    """What a "*" backend's provider lists, under the plain name where that leads to this backend."""
+    for backend in catalog.backends:
+        for card in backend.listed.cards if backend.enabled and backend.listed else ():
+            if card.answers and takes(backend, card.id):
+                there = replace(backend, found=card.id, profile=catalog.profile_of(backend, card.id))
+                name = card.id if _leads(catalog, card.id, backend) else f"{backend.provider}:{card.id}"
+                known = replace(card, id=name, name=card.name or card.id, owner=card.owner or backend.provider)
+                yield Offer(_with(known, _facts(there.profile)), (there,))
+
+
+def _leads(catalog: Catalog, model: str, backend: Backend) -> bool:
+    """Whether `backend` is the first that would be asked for `model`."""
+    if named(catalog, model):
+        return False
+    taking = (each for each in catalog.backends if each.enabled and takes(each, model))
+    return next(taking, None) is backend
+
+
+def _facts(profile: Profile) -> Mapping[str, Any]:
+    return {name: getattr(profile, name) for name in FACTS}
+
+
+def _with(card: ModelCard, facts: Mapping[str, Any]) -> ModelCard:
+    return replace(card, **facts)
+
+
+def _largest(sizes: list[int | None]) -> int | None:
+    """The largest size; None when one has no limit that is known."""
+    known = [size for size in sizes if size is not None]
+    return max(known) if known and len(known) == len(sizes) else None
+
+
+def _dated(card: ModelCard, created: int) -> ModelCard:
+    return card if card.created else replace(card, created=created)
