@@ -133,6 +133,8 @@ class Registry:
             shelf = Shelf(cards, now, now)
         except GatewayError as error:
             shelf = replace(before, looked=now, fault=error.message)
+        except Exception as error:  # noqa: BLE001  # whatever a stranger lists, it must not end the gateway
+            shelf = replace(before, looked=now, fault=f"llmux cannot read its list: {error!r}")
         self._shelves.put(key, shelf, (shelf.heard or now) + KEPT_FOR_S)
         if name in self._sources and self._key(name) == key:  # else the owner has changed it meanwhile
             self._publish(changed)

@@ -57,22 +57,28 @@ def _roles(catalog: Catalog) -> Iterator[Offer]:
 
 
 def _listed(catalog: Catalog) -> Iterator[Offer]:
-    """What a "*" backend's provider lists, under the plain name where that leads to this backend."""
+    """What the providers of "*" backends list."""
     for backend in catalog.backends:
         for card in backend.listed.cards if backend.enabled and backend.listed else ():
-            if card.answers and takes(backend, card.id):
+            name = _name(catalog, card.id, backend) if card.answers and takes(backend, card.id) else ""
+            if name:
                 there = replace(backend, found=card.id, profile=catalog.profile_of(backend, card.id))
-                name = card.id if _leads(catalog, card.id, backend) else f"{backend.provider}:{card.id}"
                 known = replace(card, id=name, name=card.name or card.id, owner=card.owner or backend.provider)
                 yield Offer(_with(known, _facts(there.profile)), (there,))
 
 
-def _leads(catalog: Catalog, model: str, backend: Backend) -> bool:
-    """Whether `backend` is the first that would be asked for `model`."""
-    if named(catalog, model):
-        return False
+def _name(catalog: Catalog, model: str, backend: Backend) -> str:
+    """What leads to the model at this backend: its plain name, or with the provider's before it where that leads away.
+
+    "" where the plain name leads to another provider that lists the model too: it is shown once, and this one stands in
+    when that one fails.
+    """
     taking = (each for each in catalog.backends if each.enabled and takes(each, model))
-    return next(taking, None) is backend
+    first = None if named(catalog, model) else next(taking)
+    if first is backend:
+        return model
+    served = first is not None and first.listed is not None and first.listed.find(model) is not None
+    return "" if served else f"{backend.provider}:{model}"
 
 
 def _facts(profile: Profile) -> Mapping[str, Any]:
