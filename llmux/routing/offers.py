@@ -1,6 +1,6 @@
 """The models that clients may ask for by name, from the catalog: what every list of models shows. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,6 +10,7 @@ from llmux.ir.card import FACTS, ModelCard
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend, Catalog, find, named, takes
 
+Known = Callable[[Backend, str], Profile]
 OWNER = "llmux"  # of roles
 ABLE = (*(capability.value for capability in Capability), "pdf")
 
@@ -27,13 +28,14 @@ class Offer(Value):
         return tuple(dict.fromkeys((self.card.id, *others)))
 
 
-def offers(catalog: Catalog, created: int) -> tuple[Offer, ...]:
+def offers(catalog: Catalog, profile_of: Known, created: int) -> tuple[Offer, ...]:
     """Every backend with a model of its own, every role, and what the providers of the others list; each name once.
 
-    `created` (Unix seconds) is when a model was made of which nobody says it.
+    `profile_of` says what is known of a model that a provider lists: the catalog's own one hopes for more. `created`
+    (Unix seconds) is when a model was made of which nobody says it.
     """
     found: dict[str, Offer] = {}
-    for offer in (*_configured(catalog), *_roles(catalog), *_listed(catalog)):
+    for offer in (*_configured(catalog), *_roles(catalog), *_listed(catalog, profile_of)):
         found.setdefault(offer.card.id, offer)
     return tuple(replace(offer, card=_dated(offer.card, created)) for offer in found.values())
 
@@ -56,13 +58,13 @@ def _roles(catalog: Catalog) -> Iterator[Offer]:
             yield Offer(_with(ModelCard(id=role, owner=OWNER), able | sizes), backends)
 
 
-def _listed(catalog: Catalog) -> Iterator[Offer]:
+def _listed(catalog: Catalog, profile_of: Known) -> Iterator[Offer]:
     """What the providers of "*" backends list."""
     for backend in catalog.backends:
         for card in backend.listed.cards if backend.enabled and backend.listed else ():
             name = _name(catalog, card.id, backend) if card.answers and takes(backend, card.id) else ""
             if name:
-                there = replace(backend, found=card.id, profile=catalog.profile_of(backend, card.id))
+                there = replace(backend, found=card.id, profile=profile_of(backend, card.id))
                 known = replace(card, id=name, name=card.name or card.id, owner=card.owner or backend.provider)
                 yield Offer(_with(known, _facts(there.profile)), (there,))
 
