@@ -65,7 +65,7 @@ class Provider(Section):
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
-    model: str  # provider:model; "provider:*" passes the client's model name on
+    model: str  # provider:model; "provider:*" passes the client's model name on, where it lists that
     name: str = ""
     context: Amount | None = None  # tokens; None: no limit
     max_output: Amount | None = None  # tokens; None: what is known of the model
