@@ -107,7 +107,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         count=Counter(planner, routes, profiles, ground.clock),
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
-        cards=Shop(offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
         door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         cors=config.cors,
         keepalive=config.keepalive,

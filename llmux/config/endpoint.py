@@ -33,7 +33,7 @@ class Endpoint(Value, kw_only=True):
     maker: str = ""
     kind: Literal["http", "demo"] = "http"
     row: str = ""
-    any_model: bool = False  # answers to any name
+    any_model: bool = False  # may have models that it does not list
     verbatim: bool = True
     enabled: bool = True
 

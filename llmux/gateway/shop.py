@@ -1,6 +1,7 @@
 """The models that a client may ask for, each with what is left of its budget and whether it rests. It asks nobody."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,15 +15,23 @@ from llmux.routing.offers import Offer
 
 
 class Shop:
-    """Shows the offers of one catalog."""
+    """Shows the offers of one catalog.
 
-    def __init__(self, offers: Sequence[Offer], ledger: Ledger) -> None:
-        self.offers = offers
+    They are made when somebody first asks for them: that takes some 0.1 ms a model, and a gateway is furnished anew
+    whenever a provider lists something else.
+    """
+
+    def __init__(self, offers: Callable[[], Sequence[Offer]], ledger: Ledger) -> None:
+        self._make = offers
         self._ledger = ledger
+
+    @cached_property
+    def _offers(self) -> Sequence[Offer]:
+        return self._make()
 
     def cards(self, client: Client) -> Sequence[ModelCard]:
         """What `client` may ask for."""
-        mine = [offer for offer in self.offers if _permitted(offer, client)]
+        mine = [offer for offer in self._offers if _permitted(offer, client)]
         backends = {backend.name: backend for offer in mine for backend in offer.backends}
         standings = {standing.backend: standing for standing in self._ledger.snapshot(backends.values())}
         return [self._card(offer, standings) for offer in mine]

@@ -30,13 +30,13 @@ PERMITTED = {
 
 @pytest.mark.parametrize("globs", PERMITTED)
 def test_a_client_is_shown_what_it_may_use(clock: FakeClock, globs: tuple[str, ...]) -> None:
-    shop = Shop(OFFERS, House(clock).ledger)
+    shop = Shop(lambda: OFFERS, House(clock).ledger)
     assert [card.id for card in shop.cards(Client("c", globs))] == PERMITTED[globs]
 
 
 async def test_what_is_left_is_told(clock: FakeClock) -> None:
     house = House(clock)
-    shop = Shop(OFFERS, house.ledger)
+    shop = Shop(lambda: OFFERS, house.ledger)
     await house.sends(LIMITED, LIMITED, LIMITED)
     house.ledger.failed(FREE, "m", RateLimited("slow down", retry_after=90))
     limited, plain, role = [card.notes["backends"] for card in shop.cards(ANYONE)]
@@ -50,7 +50,7 @@ async def test_what_another_worker_has_sent_is_known_soon(clock: FakeClock) -> N
     house = House(clock)
     other = House(clock, house.store)
     await other.sends(LIMITED, LIMITED)
-    shop = Shop(OFFERS, house.ledger)
+    shop = Shop(lambda: OFFERS, house.ledger)
     shop.cards(ANYONE)
     await house.ledger.refresh()
     assert shop.cards(ANYONE)[0].notes["backends"][0]["windows"][0]["left"] == 8
