@@ -40,7 +40,10 @@ from llmux.server.auth import Door, digest
 from llmux.server.services import Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
+from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
+
+MEGABYTE = 1024 * 1024
 
 
 class Ground(Value):
@@ -100,7 +103,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     ground.limits.configure(assembled.limits)
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
-    parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
+    parts = Parts(
+        planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
+        Fetcher(limit=int(config.media.max_mb * MEGABYTE), patience=config.media.timeout, enabled=config.media.fetch),
+    )  # fmt: skip
     services = Services(
         dialects=TABLE,
         respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,

@@ -49,7 +49,7 @@ class Store(Section):
 class Provider(Section):
     """A company or program that serves models: dialect x transport x credential."""
 
-    api: str = ""  # dialect: openai | claude | demo; "" : as the built-in table says, else openai
+    api: str = ""  # dialect: openai | claude | ollama | demo; "" : as the built-in table says, else openai
     base_url: str = ""  # http or https; with the version where the API has one: "https://api.openai.com/v1"
     api_key: Secret = Secret()  # "client": the caller's own key is passed on; "": the built-in table's variable
     auth: Literal["", "bearer", "x-api-key", "none"] = ""  # how the key is sent; "": as the dialect's maker does
@@ -105,6 +105,14 @@ class Token(Section):
     max_per_day: Amount | None = None
 
 
+class Media(Section):
+    """What clients point at, for backends that follow no links."""
+
+    fetch: bool = True  # from public addresses only
+    max_mb: Positive = 20  # of one link
+    timeout: Positive = 10  # s
+
+
 class Routing(Section):
     """How a backend is chosen."""
 
@@ -147,4 +155,5 @@ class Config(Section):
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
+    media: Media = Media()
     cors: Cors = Cors()

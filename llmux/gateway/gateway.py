@@ -6,12 +6,13 @@ It decides nothing itself: the planner chooses, the exchange says what is next, 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
 from llmux.clock import Clock
-from llmux.errors import BackendUnreachable, GatewayError, OurLimit
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
 from llmux.gateway.attempt import Attempt, Route, attempt
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
-from llmux.gateway.outbound import Recipient
+from llmux.gateway.media import Fetch, carry
+from llmux.gateway.outbound import Recipient, is_verbatim
 from llmux.gateway.planner import Plan, Planner
 from llmux.ir.capability import Profile
 from llmux.ir.events import Batch, Event, Opened, StreamError
@@ -41,6 +42,7 @@ class Parts(Value):
     clock: Clock
     tell: Listener
     chance: Callable[[], float]
+    fetch: Fetch  # what a client's link leads to, for backends that follow none
 
 
 class _Won(Value):
@@ -114,14 +116,11 @@ class Gateway:
         try:
             reservation = await parts.ledger.reserve(backend)
             try:
-                tried = await attempt(
-                    request,
-                    context,
-                    self._recipient(request, backend, step),
-                    parts.routes[backend.provider],
-                    parts.clock,
-                )
-            except BackendUnreachable:
+                to = self._recipient(request, backend, step)
+                if not is_verbatim(request, to):
+                    request = await carry(request, to.profile, parts.fetch)
+                tried = await attempt(request, context, to, parts.routes[backend.provider], parts.clock)
+            except (BackendUnreachable, MediaNotFetched):
                 reservation.give_back()  # it cannot have seen the request
                 raise
         except BaseException:
@@ -158,7 +157,7 @@ class Gateway:
             self._parts.ledger.succeeded(won.backend, request.model)
 
     def _failed(self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float) -> None:
-        if isinstance(error, OurLimit):
+        if isinstance(error, OurLimit | MediaNotFetched):
             return  # the backend was not even asked
         rest = self._parts.ledger.failed(backend, request.model, error)
         after = self._parts.clock.monotonic() - began

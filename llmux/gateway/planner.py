@@ -51,7 +51,7 @@ class Planner:
         tokenizer: Tokenizer,
     ) -> None:
         self._catalog = catalog
-        self._kept: dict[tuple[str, frozenset[Capability], tuple[str, ...]], Plan] = {}
+        self._kept: dict[tuple[str, frozenset[Capability], str, tuple[str, ...]], Plan] = {}
         self._tokenizer = tokenizer
         self._ledger = ledger
         self._clock = clock
@@ -60,7 +60,7 @@ class Planner:
     async def plan(self, request: Request, client: Client) -> Plan:
         """Decide. A plan may be empty: its choice then says why."""
         needs = requirements.read(request)
-        key = (request.model, needs.capabilities, client.models)
+        key = (request.model, needs.capabilities, needs.dialect, client.models)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests and needs.bytes + needs.output_tokens <= kept.room:
             return Plan(needs, kept.pool, kept.choice, None, kept.room)

@@ -16,13 +16,14 @@ class Needs(Value):
     """What a request needs.
 
     `bytes` bounds the tokens of everything that is sent from above; `output_tokens` is what was asked for (0: nothing
-    was said).
+    was said). `dialect` is the only one in which it can be said, "" where any will do.
     """
 
     model: str
     capabilities: frozenset[Capability] = frozenset()
     bytes: int = 0
     output_tokens: int = 0
+    dialect: str = ""
 
 
 def read(request: Request) -> Needs:
@@ -34,7 +35,8 @@ def read(request: Request) -> Needs:
         Capability.TOOLS: bool(request.tools),
     }
     needed = frozenset(capability for capability, needed in asked.items() if needed)
-    return Needs(request.model, needed, _bound(request, media), request.max_output_tokens or 0)
+    dialect = request.dialect if request.bound else ""
+    return Needs(request.model, needed, _bound(request, media), request.max_output_tokens or 0, dialect)
 
 
 def _must_be_seen(part: Part) -> bool:

@@ -42,8 +42,8 @@ READY = Condition()
 class Refusal(Value):
     """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown.
 
-    `lacks` is what an unfit one is without: "enabled", "name", "context", or words of Capability. `room` is how long a
-    prompt may be for one that is too small, in tokens.
+    `lacks` is what an unfit one is without: "enabled", "name", "dialect", "context", or words of Capability. `room` is
+    how long a prompt may be for one that is too small, in tokens.
     """
 
     why: Why
@@ -102,6 +102,14 @@ def incapable(backend: Backend, case: Case) -> Refusal | None:
     return Refusal("unfit", f"lacks {', '.join(lacks)}", lacks=lacks) if lacks else None
 
 
+def foreign(backend: Backend, case: Case) -> Refusal | None:
+    """It speaks, or is spoken to in, another dialect than the only one in which this can be said."""
+    needed = case.needs.dialect
+    if not needed or (backend.dialect == needed and backend.verbatim):
+        return None
+    return Refusal("unfit", f"is not asked in {needed} as it came", lacks=("dialect",))
+
+
 def too_small(backend: Backend, case: Case) -> Refusal | None:
     """Its context does not hold the prompt and the answer."""
     profile, output = backend.profile, case.needs.output_tokens
@@ -152,6 +160,6 @@ def _seconds(seconds: float) -> str:
     return "ever" if math.isinf(seconds) else f"{math.ceil(seconds)} s"
 
 
-ABLE: tuple[Rule, ...] = (disabled, other_name, incapable)
+ABLE: tuple[Rule, ...] = (disabled, other_name, foreign, incapable)
 LASTING: tuple[Rule, ...] = (*ABLE, too_small, not_permitted)
 EVERY: tuple[Rule, ...] = (*LASTING, resting, spent, full)

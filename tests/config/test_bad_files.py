@@ -104,13 +104,6 @@ BAD: dict[str, tuple[str, list[str]]] = {
             'until then name the provider "gemini": its OpenAI form is built in')
         ],
     ),
-    "a dialect to come: ollama": (
-        f'[provider.a]\n{HERE}\napi = "ollama"',
-        [
-            ("provider.a.api: arrives with the Ollama dialect; "
-            'until then api = "openai" with the path /v1 speaks to Ollama')
-        ],
-    ),
     "a command": (
         '[provider.a]\ncommand = "claude"',
         [

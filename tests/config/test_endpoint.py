@@ -54,6 +54,12 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
         Provider(api="claude", base_url="http://127.0.0.1:9", api_key=KEY),
         ("claude", "http://127.0.0.1:9", "x-api-key", "anthropic", "http", ""),
     ),
+    "an Ollama": ("ollama", Provider(), ("ollama", "http://127.0.0.1:11434", "none", "ollama", "http", "ollama")),
+    "an Ollama where it speaks OpenAI's API": (
+        "mine",
+        Provider(api="ollama", base_url="http://box:11434/v1/", api_key=KEY),
+        ("ollama", "http://box:11434", "bearer", "mine", "http", ""),
+    ),
     "a key sent otherwise": (
         "mine",
         Provider(api="claude", base_url="http://h", api_key=KEY, auth="bearer"),

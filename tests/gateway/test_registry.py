@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from llmux.dialects.claude import CLAUDE
 from llmux.dialects.listing import Listing, Page
-from llmux.dialects.ollama import models as ollama
+from llmux.dialects.ollama import OLLAMA
 from llmux.dialects.openai_chat import OPENAI_CHAT
 from llmux.errors import BackendFailed, BackendGarbled, BackendUnreachable, GatewayError, KeyRefused
 from llmux.gateway.attempt import Route
@@ -23,7 +23,6 @@ from tests.gateway.accounts import FaultyStore
 from tests.scripted import JSON, Script, ScriptedReply, ScriptedTransport, Silence, failure
 
 HOUR = 3600.0
-OLLAMA = replace(OPENAI_CHAT, name="ollama", models_path="/api/tags", listing=ollama.LISTING)
 REFUSED = Script(raises=BackendUnreachable("refused"))
 
 

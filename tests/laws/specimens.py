@@ -145,7 +145,87 @@ OPENAI_CHAT: Mapping[str, Any] = {
     "metadata": {"team": "a"},
 }
 
-REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT}
+OLLAMA: Mapping[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is the weather?", "images": [PIXEL]},
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "thinking": "Hm.",
+            "tool_calls": [
+                {"id": "call_1", "function": {"index": 0, "name": "weather", "arguments": {"city": "Paris"}}},
+                {"function": {"name": "weather", "arguments": {}}},
+            ],
+        },
+        {"role": "tool", "content": "rain", "tool_name": "weather", "tool_call_id": "call_1"},
+        {"role": "tool", "content": "no city", "tool_name": "weather"},
+        {"role": "assistant", "content": "Rain."},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "Tells the weather.", "parameters": SCHEMA},
+        },
+    ],
+    "format": SCHEMA,
+    "think": "high",
+    "options": {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 5,
+        "min_p": 0.1,
+        "seed": 7,
+        "presence_penalty": 0.1,
+        "frequency_penalty": 0.1,
+        "num_predict": 4096,
+        "num_ctx": 8192,
+        "stop": ["END"],
+    },
+    "stream": True,
+    "keep_alive": "5m",
+    "logprobs": True,
+    "top_logprobs": 2,
+}
+
+# Of the other forms of a dialect.
+FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("ollama", "generate"): {
+        "model": "m",
+        "prompt": "What is the weather?",
+        "system": "Be brief.",
+        "images": [PIXEL],
+        "suffix": "",
+        "template": "",
+        "context": [],
+        "raw": False,
+        "format": "json",
+        "think": True,
+        "options": {"num_predict": 10, "stop": ["END"]},
+        "keep_alive": 0,
+        "stream": False,
+    },
+    ("openai_chat", "completions"): {
+        "model": "m",
+        "prompt": ["What is the weather?"],
+        "suffix": None,
+        "echo": False,
+        "best_of": 1,
+        "logprobs": None,
+        "max_tokens": 10,
+        "temperature": 0.5,
+        "logit_bias": {"50256": -100},
+        "stop": ["END"],
+        "n": 1,
+        "user": "u1",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+}
+
+REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT, "ollama": OLLAMA}
 
 ANSWER = Response(
     "1",

@@ -102,7 +102,7 @@ def plain(part: Part) -> Any:
 @each_pair
 @given(st.data())
 def test_both_dialects_say_the_same(name: str, other: str, data: st.DataObject) -> None:
-    request = data.draw(requests(name))
+    request = data.draw(requests(name, other))
     there = heard(heard(request, name), other)
     assert said(there) == said(request)
     back = heard(replace(there, dialect=other), name)
@@ -128,7 +128,7 @@ def written(request: Request, name: str) -> bytes:
 @each_way
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
-    turns = [written(turn, other) for turn in growing(data.draw(requests(name)))]
+    turns = [written(turn, other) for turn in growing(data.draw(requests(name, other)))]
     for before, after in pairwise(turns):
         assert after.startswith(before)
 

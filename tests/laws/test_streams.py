@@ -19,6 +19,7 @@ from tests.laws.lanes import chance, cut_by, hear, hear_verbatim, stream_of, tel
 from tests.strategies import ANSWERS
 
 DIALECTS = tuple(TABLE)
+ENDS = (b'finish_reason":"', b'stop_reason":"', b'"done":true')
 
 
 class Recorded(NamedTuple):
@@ -136,6 +137,6 @@ def test_a_cut_answer_never_looks_whole(recorded: Recorded) -> None:
 def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: float) -> None:
     dialect = TABLE[name]
     stream = stream_of(dialect, answer)
-    told = max(stream.rfind(word) for word in (b'finish_reason":"', b'stop_reason":"'))  # behind it, it is complete
+    told = max(stream.rfind(word) for word in ENDS)  # behind it, it is complete
     events = hear(dialect.decoder({}), [stream[: int(where * told)]])
     assert isinstance(events[-1], StreamError)

@@ -6,22 +6,16 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
-from llmux.dialects.claude import CLAUDE
 from llmux.dialects.gemini import models as gemini
-from llmux.dialects.ollama import models as ollama
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.dialects.registry import TABLE
 from llmux.responder import Client
 from tests.server.house import Running, running
 
 KEYS = {"secret": Client("front"), "other": Client("narrow", models=("two",))}
-# The dialects with their own lists; what else they say is OpenAI's here, for it is not asked.
+# A dialect with its own lists; what else it says is OpenAI's here, for it is not asked.
 BARE = replace(OPENAI_CHAT, inbound=(), forms={}, counting=None)
-DIALECTS = {
-    "claude": CLAUDE,
-    "openai_chat": OPENAI_CHAT,
-    "gemini": replace(BARE, name="gemini", listing=gemini.LISTING),
-    "ollama": replace(BARE, name="ollama", listing=ollama.LISTING),
-}
+DIALECTS = {**TABLE, "gemini": replace(BARE, name="gemini", listing=gemini.LISTING)}
 
 # headers and path -> the dialect in which the answer comes
 SPOKEN: dict[str, tuple[dict[str, str], str, str]] = {
@@ -124,7 +118,7 @@ async def test_ollama_asks_with_a_body_and_is_refused_what_a_gateway_cannot_do()
             await house.session.head(house.url + "/api/blobs/sha256:0"),
         ]
         assert [answer.status for answer in refused] == [501, 501, 501]
-        assert "a gateway keeps no models" in (await refused[0].json())["error"]["message"]
+        assert "a gateway keeps no models" in (await refused[0].json())["error"]
 
 
 async def test_clients_that_warm_up_their_connection_find_something() -> None:
