@@ -37,14 +37,15 @@ from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.registry import Registry, Source
+from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
-from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, matches
+from llmux.routing.assemble import Assembled, assemble, endpoints
+from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
-from llmux.server.models import Card
 from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
@@ -64,6 +65,7 @@ class Ground(Value):
     limits: Keeper
     archive: Archive
     shelf: Shelf
+    registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
     next_id: Callable[[], str]
@@ -86,8 +88,21 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        registry = Registry(store, clock)
+        await registry.load()
         yield Ground(
-            clock, tell, session, ledger, limits, archive, shelf, Tokenizer(), RefusedProofs(), ids(), clock.now()
+            clock=clock,
+            tell=tell,
+            session=session,
+            ledger=ledger,
+            limits=limits,
+            registry=registry,
+            archive=archive,
+            shelf=shelf,
+            tokenizer=Tokenizer(),
+            refused=RefusedProofs(),
+            next_id=ids(),
+            started=clock.now(),
         )
 
 
@@ -107,9 +122,11 @@ class House(Value):
 def furnish(loaded: Loaded, ground: Ground) -> House:
     """A house for one configuration."""
     config = loaded.config
-    assembled = assemble(config, loaded.tables)
+    places = endpoints(config, loaded.tables)
+    routes = {name: _route(endpoint, ground) for name, endpoint in places.items()}
+    ground.registry.configure(_sources(places, routes), config.routing.models_refresh)
+    assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
-    routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -133,13 +150,12 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         count=_whole(conversations, count),
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
-        cards=cards(assembled, int(ground.started)),
-        allowed=lambda client, model: not client.models or matches(client.models, model),
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in assembled.endpoints.values())),
+        cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
+        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
 
@@ -183,6 +199,15 @@ def _route(endpoint: Endpoint, ground: Ground) -> Route:
     return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
 
 
+def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
+    """The providers that may be asked what they list."""
+    return {
+        name: Source(routes[name], f"{at.dialect} {at.base_url}", asked=at.auth != CLIENTS_KEY)
+        for name, at in places.items()
+        if at.enabled
+    }
+
+
 def _ask_for_fault(context: Context) -> Mapping[str, str]:
     """The demo lets everybody in, and fails as the client wishes."""
     return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
@@ -197,17 +222,3 @@ def door(config: Config, *, passes_keys_on: bool) -> Door:
         for name, token in config.tokens.items()
     }
     return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
-
-
-def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:
-    """The models that a client may ask for by name: every backend with a model of its own, and every role."""
-    backends = [backend for backend in assembled.catalog.backends if backend.enabled and backend.model != "*"]
-    return (
-        *(_card(backend, created) for backend in backends),
-        *(Card(role, "llmux", created) for role in assembled.catalog.roles),
-    )
-
-
-def _card(backend: Backend, created: int) -> Card:
-    profile = backend.profile
-    return Card(backend.name, backend.provider, created, profile.context, profile.max_output, profile.capabilities)

@@ -82,6 +82,12 @@ class Unsupported(BadRequest):
     kind = "unsupported"
 
 
+class NotOffered(Unsupported):
+    """A gateway has no such thing to give: pulling models, changing them."""
+
+    status = 501
+
+
 class MediaNotFetched(Unsupported):
     """A link of the client's leads nowhere that may be reached, and the backend takes no links; another may."""
 

@@ -65,7 +65,7 @@ class Provider(Section):
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
-    model: str  # provider:model; "provider:*" passes the client's model name on
+    model: str  # provider:model; "provider:*" passes the client's model name on, where it lists that
     name: str = ""
     context: Amount | None = None  # tokens; None: no limit
     max_output: Amount | None = None  # tokens; None: what is known of the model
@@ -74,6 +74,7 @@ class Backend(Section):
     tools: bool | None = None
     tool_repair: bool | None = None  # None: as tool_repair of the whole; true: also where bytes would pass as they come
     tool_text: bool = False  # its model prints calls as text: they are found there
+    profile: dict[str, object] = {}  # what else the model takes on the wire: fields of Profile, by their names
     model_match: list[str] = []  # globs of the client's model name; none: any
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
@@ -118,6 +119,7 @@ class Routing(Section):
     """How a backend is chosen."""
 
     thinking: Literal["prefer", "require"] = "prefer"
+    models_refresh: Span = 3600  # s between two looks at what providers list; 0: never
 
 
 class Conversation(Section):

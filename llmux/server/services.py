@@ -10,11 +10,11 @@ from llmux.clock import Clock
 from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
 from llmux.dialects.keeping import Kept
+from llmux.ir.card import ModelCard
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
-from llmux.server.models import Card
 from llmux.telemetry import Listener
 
 
@@ -37,8 +37,7 @@ class Services(Value, kw_only=True):
     count: Callable[[Request, Context], Awaitable[tuple[int, bool]]]  # tokens, and whether they are an estimate
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
-    cards: Sequence[Card]
-    allowed: Callable[[Client, str], bool]  # may this client ask for this model?
+    cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
     door: Door
     library: Library
     cors: Cors = Cors()

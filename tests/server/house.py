@@ -15,6 +15,7 @@ from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
 from llmux.errors import AnswerNotFound
+from llmux.ir.card import ModelCard
 from llmux.ir.content import Text
 from llmux.ir.events import Batch, MessageEnd, MessageStart, Opened, PartDelta, PartEnd, PartStart
 from llmux.ir.request import Request
@@ -23,7 +24,6 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, digest
-from llmux.server.models import Card
 from llmux.server.services import Desk, Library, Services
 from llmux.telemetry import Fact, RequestFinished
 
@@ -33,6 +33,11 @@ OPENED = Opened("a", "m", 1, ("dropped=top_k",))
 BEGIN: Batch = (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one "))
 MORE: Batch = (PartDelta(0, "two"),)
 END: Batch = (PartEnd(0), MessageEnd(FinishReason.END, Usage(3, 2)))
+
+CARDS = (
+    ModelCard(id="p:one", owner="p", created=1_700_000_000, context=1000, vision=True),
+    ModelCard(id="two", owner="llmux", created=1_700_000_000),
+)
 
 BODIES: Mapping[str, dict[str, Any]] = {
     "/v1/messages": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
@@ -104,8 +109,7 @@ async def running(  # one option for each thing that a test may want to be other
         count=count,
         explain=explain,
         health=health,
-        cards=[Card("p:one", "p", 1_700_000_000, 1000), Card("two", "llmux", 1_700_000_000)],
-        allowed=lambda client, model: not client.models or model in client.models,
+        cards=lambda client: [card for card in CARDS if not client.models or card.id in client.models],
         door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
         library=library or Library(no_answer, no_answer, no_answer),
         cors=cors or Cors(),

@@ -7,6 +7,7 @@ from llmux.dialects.base import Dialect
 from llmux.dialects.ollama.encoder import Encoder
 from llmux.dialects.ollama.errors import decode_error, encode_error
 from llmux.dialects.ollama.generate import FORM
+from llmux.dialects.ollama.models import LISTING
 from llmux.dialects.ollama.request import decode_request, encode_request
 from llmux.dialects.ollama.response import decode_response, encode_response, verbatim_response
 from llmux.dialects.ollama.schema import CONTENT_TYPE, GENERATE, LOSSES, NAME
@@ -33,5 +34,6 @@ OLLAMA = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    listing=LISTING,
     losses=LOSSES,
 )
