@@ -31,7 +31,9 @@ CLAUDE_KEYS = frozenset({"system", "thinking", "stop_sequences", "top_k", "anthr
 
 @click.command(help=HELP)
 @configured.option
-@click.option("--dialect", type=click.Choice(["claude", "openai_chat"]), help="What FILE speaks; else it is guessed.")
+@click.option(
+    "--dialect", type=click.Choice(["claude", "gemini", "openai_chat"]), help="What FILE speaks; else it is guessed."
+)
 @click.option("--model", metavar="NAME", help="Ask for this model instead of the one in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.argument("file", type=click.File("rb"))
@@ -54,7 +56,9 @@ def explain(*, config: Path | None, dialect: str | None, model: str | None, as_j
 
 
 def guess(body: Mapping[str, Any]) -> str:
-    """The dialect of a body: what only one of the two says decides."""
+    """The dialect of a body: what only one of them says decides."""
+    if "contents" in body:
+        return "gemini"
     tools = body.get("tools")
     first = tools[0] if isinstance(tools, list) and tools else None
     if '"image_url"' in json.dumps(body.get("messages")):  # local servers take Claude's top_k beside OpenAI's parts

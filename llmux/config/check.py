@@ -18,7 +18,6 @@ Found = tuple[Path, str]  # a problem: where, and what
 APIS = (*DIALECTS, "demo")
 PLANNED_APIS: Mapping[str, str] = {
     "responses": 'arrives with the Responses dialect; until then api = "openai" speaks Chat Completions',
-    "gemini": 'arrives with the Gemini dialect; until then name the provider "gemini": its OpenAI form is built in',
     "ollama": 'arrives with the Ollama dialect; until then api = "openai" with the path /v1 speaks to Ollama',
 }
 STORES = ("memory:", "sqlite:")

@@ -8,11 +8,11 @@ from llmux.config.schema import Provider, Secret
 from llmux.config.tables import DIALECTS, Row, Tables
 from llmux.ir.value import Value
 
-Auth = Literal["bearer", "x-api-key", "none", "client"]
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none", "client"]
 
 # How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
-MAKERS_AUTH: Mapping[str, Auth] = {"openai_chat": "bearer", "claude": "x-api-key"}
-MAKERS: Mapping[str, str] = {"claude": "anthropic"}
+MAKERS_AUTH: Mapping[str, Auth] = {"openai_chat": "bearer", "claude": "x-api-key", "gemini": "x-goog-api-key"}
+MAKERS: Mapping[str, str] = {"claude": "anthropic", "gemini": "google"}
 DEMO = "demo"  # api = "demo": answered inside this process
 CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
 

@@ -16,16 +16,16 @@ from llmux.ir.capability import Profile
 from llmux.ir.value import Value
 
 # What the configuration calls a dialect -> the dialect.
-DIALECTS: Mapping[str, str] = {"openai": "openai_chat", "claude": "claude"}
+DIALECTS: Mapping[str, str] = {"openai": "openai_chat", "claude": "claude", "gemini": "gemini"}
 
 
 class Row(Value, kw_only=True, forbid_unknown_fields=True):
     """A provider that llmux knows by name: a row of `providers.toml`, which says what the fields mean."""
 
-    api: Literal["openai", "claude"]
+    api: Literal["openai", "claude", "gemini"]
     base_url: str = ""
     keys: tuple[str, ...] = ()
-    auth: Literal["", "bearer", "x-api-key"] = ""
+    auth: Literal["", "bearer", "x-api-key", "x-goog-api-key"] = ""
     maker: str = ""
     kind: Literal["http", "demo"] = "http"
     serves: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from llmux.dialects.base import Dialect
 from llmux.dialects.claude import CLAUDE
+from llmux.dialects.gemini import GEMINI
 from llmux.dialects.openai_chat import OPENAI_CHAT
 
-TABLE: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (CLAUDE, OPENAI_CHAT)})
+TABLE: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (CLAUDE, OPENAI_CHAT, GEMINI)})

@@ -89,13 +89,6 @@ BAD: dict[str, tuple[str, list[str]]] = {
             'until then api = "openai" speaks Chat Completions')
         ],
     ),
-    "a dialect to come: gemini": (
-        f'[provider.a]\n{HERE}\napi = "gemini"',
-        [
-            ("provider.a.api: arrives with the Gemini dialect; "
-            'until then name the provider "gemini": its OpenAI form is built in')
-        ],
-    ),
     "a dialect to come: ollama": (
         f'[provider.a]\n{HERE}\napi = "ollama"',
         [

@@ -7,6 +7,7 @@ def test_each_dialect_has_its_name() -> None:
     assert {name: dialect.name for name, dialect in TABLE.items()} == {
         "claude": "claude",
         "openai_chat": "openai_chat",
+        "gemini": "gemini",
     }
 
 

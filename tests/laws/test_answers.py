@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
 from llmux.ir.content import Part, Reasoning, Refusal, Text, ToolCall
 from llmux.ir.fold import explode, fold
 from llmux.ir.response import Response
+from llmux.ir.usage import Usage
 from tests import corpus
 from tests.laws.lanes import FORM, hear, stream_of, tell
 from tests.strategies import ANSWERS, RESPONSES
@@ -38,16 +40,24 @@ def plain(part: Part) -> Any:
     return part
 
 
-def whole(answer: Response) -> tuple[Any, ...]:
-    """All of an answer that its client is told; a call's arguments as JSON, whose spelling is free."""
-    return [plain(part) for part in answer.parts], answer.finish_reason, answer.usage
+def whole(answer: Response, *told_in: Dialect) -> tuple[Any, ...]:
+    """All of an answer that a client is told, in dialects that say it; a call's arguments as JSON, spelled freely."""
+    return [plain(part) for part in answer.parts], answer.finish_reason, counted(answer.usage, told_in)
+
+
+def counted(usage: Usage, told_in: tuple[Dialect, ...]) -> Usage:
+    """Tokens, as far as each of the dialects can tell them apart: its table of losses says what it cannot."""
+    lost = {row.removeprefix("usage.") for dialect in told_in for row in dialect.losses if row.startswith("usage.")}
+    cached = sum(getattr(usage, field) for field in ("cache_read_tokens", "cache_write_tokens") if field in lost)
+    zeros = {field: 0 for field in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens") if field in lost}
+    return replace(usage, input_tokens=usage.input_tokens + cached, **zeros)
 
 
 @each_dialect
 @given(ANSWERS)
 def test_a_dialect_reads_what_it_writes(dialect: Dialect, answer: Response) -> None:
-    assert whole(as_stream(dialect, answer)) == whole(answer)
-    assert whole(as_body(dialect, answer)) == whole(answer)
+    assert whole(as_stream(dialect, answer)) == whole(answer, dialect)
+    assert whole(as_body(dialect, answer)) == whole(answer, dialect)
 
 
 @each_dialect
@@ -55,8 +65,8 @@ def test_a_dialect_reads_what_it_writes(dialect: Dialect, answer: Response) -> N
 def test_what_passes_through_another_dialect_comes_back(dialect: Dialect, answer: Response) -> None:
     for other in TABLE.values():
         there = as_stream(other, as_stream(dialect, answer))
-        assert whole(there) == whole(answer)
-        assert whole(as_body(dialect, as_body(other, there))) == whole(answer)
+        assert whole(there) == whole(answer, dialect, other)
+        assert whole(as_body(dialect, as_body(other, there))) == whole(answer, dialect, other)
 
 
 @each_dialect
@@ -79,7 +89,10 @@ def said(answer: Response) -> dict[str, Any]:
         "reasoning": "".join(part.text for part in answer.parts if isinstance(part, Reasoning)).split(),
         "refusal": "".join(part.text for part in answer.parts if isinstance(part, Refusal)),
         "calls": [(part.id, part.name, spelled(part.arguments)) for part in answer.parts if isinstance(part, ToolCall)],
-        "states": [state for part in answer.parts if isinstance(part, Reasoning) for state in part.states],
+        # Not its kind: a stream has told a text before its proof comes, and tells that behind it.
+        "states": [
+            (state.maker, state.data) for part in answer.parts if isinstance(part, Reasoning) for state in part.states
+        ],
         "finish": answer.finish_reason,
         "usage": (usage.total_input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.cache_read_tokens),
     }
@@ -100,7 +113,7 @@ def recorded() -> list[Any]:
         for dialect in TABLE.values()
         for kind in KINDS
         for name in corpus.names(dialect.name, kind)
-        if corpus.row(dialect.name, kind, name).document["operation"] != "models"
+        if corpus.row(dialect.name, kind, name).document["operation"] not in {"models", "countTokens"}
     ]
 
 

@@ -106,6 +106,8 @@ BLOCK = b'data: {"type":"content_block_start","index":0,"content_block":%b}\n\n'
 DEEP_FRAMES = (
     BLOCK % b'{"type":"tool_use","id":"1","name":"f","input":{"a":DEEP}}',
     BLOCK % b'{"type":"novel","data":DEEP}',
+    b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":DEEP}}}]}}]}\n\n',
+    b'[{"candidates":[{"content":{"parts":[{"novel":DEEP}]}}]}]',
     b'data: {"id":"1","choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":DEEP}}]}}]}\n\n',
 )
 
@@ -157,18 +159,27 @@ def test_a_damaged_request(dialect: Dialect, seed: str) -> None:
 
 
 # Where a client may put JSON of its own into a call: as a value, or as a text that is read as one later.
+HI = {"role": "user", "content": "hi"}
 CALLS: dict[str, Any] = {
-    "claude": {"content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": "DEEP"}}]},
-    "openai_chat": {"tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a":DEEP}'}}]},
-}
+    "claude": {"messages": [
+        HI, {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "f", "input": {"a": "DEEP"}}]}
+    ]},
+    "openai_chat": {"messages": [
+        HI, {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a":DEEP}'}}]}
+    ]},
+    "gemini": {"contents": [
+        {"parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": "DEEP"}}}]},
+        {"parts": [{"functionResponse": {"name": "f", "response": {"a": "DEEP"}}}]},
+    ]},
+}  # fmt: skip
 
 
 @each_dialect
 @pytest.mark.parametrize("levels", [100, 240, 300, 1000, 5000])
 def test_a_request_nested_deep(dialect: Dialect, levels: int) -> None:
     deep = b"[" * levels + b"]" * levels
-    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", **CALLS[dialect.name]}]
-    for change in ({"novel": "DEEP"}, {"messages": messages}):
+    for change in ({"novel": "DEEP"}, CALLS[dialect.name]):
         body = orjson.dumps({**REQUESTS[dialect.name], **change})
         refuses_well(dialect, body.replace(b'"DEEP"', deep).replace(b"DEEP", deep))
 
