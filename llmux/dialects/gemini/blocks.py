@@ -67,7 +67,7 @@ def encode_parts(parts: Iterable[Part], draft: Draft) -> list[Wire]:
             continue
         encoded = _encode_part(part, draft)
         if waiting and encoded and _can_be_signed(encoded[0]):
-            encoded[0] |= {SIGNATURE: waiting.pop().data}
+            encoded[0] |= {SIGNATURE: waiting.pop(0).data}
         out += encoded
     return [*out, *({"text": "", SIGNATURE: state.data} for state in waiting)]
 

@@ -58,8 +58,8 @@ class Reader:
     """One answer while it is read."""
 
     __slots__ = (
-        "_beside", "_blocked", "_called", "_calls", "_candidate", "_held", "_id", "_names", "_partial", "_usage",
-        "_word", "_writer", "begun", "spoke",
+        "_beside", "_blocked", "_calls", "_candidate", "_held", "_id", "_names", "_numbers", "_partial",
+        "_usage", "_word", "_writer", "begun", "spoke",
     )  # fmt: skip
 
     def __init__(self, names: Names) -> None:
@@ -74,6 +74,7 @@ class Reader:
         self._held: ReasoningState | None = None  # the proof of a text, which is told behind what the text rests on
         self._word = ""
         self._blocked = ""
+        self._numbers = False  # words of enums are told as numbers
         self._usage: Any = None  # as it was told last, perhaps unread
         self._candidate: Wire = {}
         self._beside: Wire = {}
@@ -117,6 +118,8 @@ class Reader:
         if failure := failed_finish(told, candidate, said=self.spoke):
             raise failure
         self._word = told or self._word
+        if isinstance(candidate.get("finishReason"), int):  # who asked for numbers gets none from us
+            self._numbers = True
         self._candidate |= {name: value for name, value in candidate.items() if name not in TOLD and value}
         if blocked := block_reason(document):
             self._blocked = blocked
@@ -237,6 +240,7 @@ class Reader:
         reason = finish_reason(self._word, called=self._calls > 0) if self._word else FinishReason.FILTERED
         if WORDS[reason] != self._word and self._word:
             self._candidate["finishReason"] = self._word
-        details = {**({"candidate": self._candidate} if self._candidate else {}), **self._beside}
+        told = {} if self._numbers else self._candidate
+        details = {**({"candidate": told} if told else {}), **self._beside}
         usage = msgspec.json.decode(self._usage) if isinstance(self._usage, msgspec.Raw) else self._usage
         out.append(MessageEnd(reason, decode_usage(usage) or Usage(), None, Extra(NAME, details) if details else None))

@@ -97,24 +97,28 @@ class Decoder:
 
     def _blocks(self, blocks: list[bytes], out: list[Event]) -> None:
         """Read whole frames of server-sent events. A usual one is a single line."""
-        reader = self._reader
         for block in blocks:
-            if reader.begun and block[:6] == DATA:
-                try:
-                    chunk = decode_chunk(block[6:])
-                except UNUSUAL:
-                    pass
-                else:
-                    reader.count(chunk.usageMetadata)
-                    for part in chunk.candidates[0].content.parts:
-                        if part.text:
-                            (reader.reasoning if part.thought else reader.text)(part.text, out)
-                    continue
+            if self._reader.begun and block[:6] == DATA and self._usual(block[6:], out):
+                continue
             _, data = parse(block)
             # Google tells of some failures in bare lines in the midst of a stream.
             data = data or (block if begins_with(block) in {b"{", b"["} else b"")
             if data and data.strip() != DONE:
                 self._document(data, out)
+
+    def _usual(self, data: bytes, out: list[Event]) -> bool:
+        """Read a chunk in the midst of the answer, if it is one."""
+        reader = self._reader
+        try:
+            chunk = decode_chunk(data)
+        except UNUSUAL:
+            return False
+        reader.count(chunk.usageMetadata)
+        (candidate,) = chunk.candidates
+        for part in () if candidate.index else candidate.content.parts:  # only the first answer is passed on
+            if part.text:
+                (reader.reasoning if part.thought else reader.text)(part.text, out)
+        return True
 
     def _document(self, data: bytes, out: list[Event]) -> None:
         document: Any

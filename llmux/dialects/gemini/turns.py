@@ -7,7 +7,7 @@ Reference: https://ai.google.dev/api/caching#Content
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
 from typing import Any
 
 import orjson
@@ -49,16 +49,23 @@ def decode_messages(body: Fields) -> tuple[Message, ...]:
     Raises:
         BadRequest: there are none, or one of them has another shape.
     """
-    contents = body.document.get("contents")
-    if isinstance(contents, str):
-        contents = [{"parts": contents}]
-    listed = Fields({"contents": [contents] if isinstance(contents, dict) else contents}).objects("contents")
+    told = body.document.get("contents")
+    if isinstance(told, str):
+        told = {"parts": told}
+    listed = Fields({"contents": [told] if isinstance(told, dict) else told}).objects("contents")
     thread = _Thread()
-    messages = [message for index, content in enumerate(listed) for message in thread.decode(content, f"gm_{index}")]
+    messages: list[Message] = []
+    for role, contents in groupby(enumerate(listed), lambda entry: _role(entry[1])):
+        read = thread.answers if role is Role.ASSISTANT else thread.users
+        messages += read(contents)
     if not listed:
         refuse("contents", "at least one content")
     system = thread.parts(body.document.get("systemInstruction"), "systemInstruction", "gm_s")
     return (Message(Role.SYSTEM, system), *messages) if system else tuple(messages)
+
+
+def _role(content: Fields) -> Role:
+    return ROLES.get(content.text("role") or "user") or refuse(content.at("role"), "user or model")
 
 
 class _Thread:
@@ -70,19 +77,22 @@ class _Thread:
         self._ids: set[str] = set()
         self._names: dict[str, deque[str]] = {}
 
-    def decode(self, content: Fields, spare_id: str) -> Iterator[Message]:
-        """One content; results of functions are a message of their own, before the rest."""
-        role = ROLES.get(content.text("role") or "user") or refuse(content.at("role"), "user or model")
-        parts = self.parts(content.document.get("parts"), content.at("parts"), spare_id)
-        extra = keep(NAME, content.document, CONTENT)
-        if role is Role.ASSISTANT:
-            parts = joined(parts)
-            self._await([part for part in parts if isinstance(part, ToolCall)])
-        if results := tuple(part for part in parts if isinstance(part, ToolResult)):
-            yield Message(Role.TOOL, results)
-            parts = tuple(part for part in parts if not isinstance(part, ToolResult))
-        if parts:
-            yield Message(role, parts, extra=extra)
+    def answers(self, contents: Iterable[tuple[int, Fields]]) -> Iterator[Message]:
+        """Contents of the model's that follow each other. They are one: chats of Google's SDK keep a streamed answer
+        in as many contents as it had chunks.
+        """
+        said = [(content, self._said(content, index)) for index, content in contents]
+        parts = joined(part for _, parts in said for part in parts)
+        self._await([part for part in parts if isinstance(part, ToolCall)])
+        yield from _apart(Role.ASSISTANT, parts, keep(NAME, said[0][0].document, CONTENT))
+
+    def users(self, contents: Iterable[tuple[int, Fields]]) -> Iterator[Message]:
+        """Contents of the user's."""
+        for index, content in contents:
+            yield from _apart(Role.USER, self._said(content, index), keep(NAME, content.document, CONTENT))
+
+    def _said(self, content: Fields, index: int) -> tuple[Part, ...]:
+        return self.parts(content.document.get("parts"), content.at("parts"), f"gm_{index}")
 
     def _await(self, calls: list[ToolCall]) -> None:
         if calls:
@@ -130,6 +140,15 @@ class _Thread:
             name=name or None,
             extra=Extra(NAME, rest) if rest else None,
         )
+
+
+def _apart(role: Role, parts: tuple[Part, ...], extra: Extra | None) -> Iterator[Message]:
+    """What `role` says; results of functions are a message of their own, before the rest."""
+    if results := tuple(part for part in parts if isinstance(part, ToolResult)):
+        yield Message(Role.TOOL, results)
+        parts = tuple(part for part in parts if not isinstance(part, ToolResult))
+    if parts:
+        yield Message(role, parts, extra=extra)
 
 
 def _decode_response(response: Wire) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ hit is certain.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -91,7 +92,7 @@ class Facts:
         return finish_reason(self._word, called=self._called)
 
 
-class _Lane:
+class _Lane(ABC):
     """What both forms have in common: bytes that wait, and how an answer ends."""
 
     __slots__ = ("_begun", "_facts", "_is_other", "_other", "_over", "_pending", "_size", "_streams")
@@ -122,11 +123,13 @@ class _Lane:
             return []
         return self._finish() if self._other is None else self._other.close()
 
+    @abstractmethod
     def _pass(self, data: bytes) -> list[Event]:
-        raise NotImplementedError
+        """The whole chunks that `data` completes, of a stream that has this form."""
 
+    @abstractmethod
     def _finish(self) -> list[Event]:
-        raise NotImplementedError
+        """The end of a stream that has this form."""
 
     def _given(self, data: bytes, *, done: bool = False) -> Event:
         facts = self._facts
