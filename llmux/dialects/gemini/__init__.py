@@ -60,7 +60,7 @@ GEMINI = Dialect(
     model_in_body=False,
     models_path="/models",
     content_type="text/event-stream; charset=utf-8",
-    forwarded=("user-agent", "x-goog-api-client", "x-goog-user-project"),
+    forwarded=("user-agent", "x-goog-api-client"),
     decode_request=decode_request,
     encode_request=encode_request,
     repair=repair,
