@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmux.dialects.gemini.reasoning import SEALED, is_foreign
-from llmux.dialects.gemini.schema import DUMMY, FOREIGN_KEYS, camel_key
+from llmux.dialects.gemini.schema import DUMMY, FOREIGN_KEYS
 
 Wire = dict[str, Any]
 
@@ -22,7 +22,7 @@ def is_refused(body: bytes) -> bool:
 
 def repair(document: Mapping[str, Any]) -> Wire:
     """`document` without foreign proofs. What has nothing else to say goes with its proof."""
-    return {name: value if camel_key(name) in FOREIGN_KEYS else _clean(value) for name, value in document.items()}
+    return {name: value if name in FOREIGN_KEYS else _clean(value) for name, value in document.items()}
 
 
 def _clean(value: Any) -> Any:

@@ -106,7 +106,7 @@ def word(value: Any, numbers: tuple[str, ...]) -> str:
 # Fields that hold what the client's own program named: their keys are not Google's words.
 FOREIGN_KEYS = frozenset({
     "args", "response", "parameters", "parametersJsonSchema", "responseSchema", "responseJsonSchema", "labels",
-    "partMetadata",
+    "partMetadata", "parameters_json_schema", "response_schema", "response_json_schema", "part_metadata",
 })  # fmt: skip
 
 
@@ -116,8 +116,10 @@ def camel(value: Any) -> Any:
         return [camel(item) for item in value]
     if not isinstance(value, dict):
         return value
-    spelled = ((camel_key(key), item) for key, item in value.items())
-    return {key: item if key in FOREIGN_KEYS else camel(item) for key, item in spelled}
+    return {
+        camel_key(key) if "_" in key else key: item if isinstance(item, str) or key in FOREIGN_KEYS else camel(item)
+        for key, item in value.items()
+    }
 
 
 def camel_key(key: str) -> str:

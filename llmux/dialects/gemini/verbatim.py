@@ -32,14 +32,16 @@ from llmux.wire.json_array import ArrayFramer
 from llmux.wire.sse import BOM, CR, DONE, MAX_FRAME_BYTES, parse
 
 # One of them stands in each chunk that may end an answer, or break it.
-MATTERS = (b'"finishReason"', b'"error"', b'"promptFeedback"', b"[DONE]")
+MATTERS = (b'"finishReason"', b'"error"', b'"promptFeedback"')
+ENDS = (b"\r\n\r\n", b"\n\n")
 FRAME_END = re.compile(rb"\n\r?\n|\r\r")
 LOST = "The backend sent an event that is not JSON."
 
 
 def matters(data: bytes) -> bool:
     """Whether a chunk in `data` may tell of an end or a failure."""
-    return any(data.rfind(word) >= 0 for word in MATTERS)
+    end, error, blocked = MATTERS
+    return data.rfind(end) >= 0 or data.rfind(error) >= 0 or data.rfind(blocked) >= 0
 
 
 class Facts:
@@ -174,6 +176,9 @@ class VerbatimDecoder(_Lane):
         self._last = b""  # the last frames that passed, perhaps unread
 
     def _pass(self, data: bytes) -> list[Event]:
+        if self._facts.content and not self._pending and data.endswith(ENDS) and not matters(data):
+            self._last = data
+            return [Verbatim(data)]  # whole frames that need no reading, as nearly every read brings
         end = last_frame_end(self._edge + data) - len(self._edge)
         if end <= 0:
             self._edge = (self._edge + data)[-3:]
