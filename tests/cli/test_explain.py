@@ -18,6 +18,7 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
 TOOL = {"name": "f", "input_schema": {"type": "object"}}
 GUESSES = [
     ({"messages": []}, "openai_chat"),
+    ({"contents": []}, "gemini"),
     ({"system": "x"}, "claude"),
     ({"messages": [], "options": {}}, "ollama"),
     ({"thinking": {}}, "claude"),

@@ -602,7 +602,7 @@ def test_reasoning_of_earlier_turns(replay: Any, said: Message, expected: str | 
 
 
 DETAILS = ReasoningState("openrouter", "details", [{"type": "reasoning.text", "signature": "s"}])
-THOUGHT = ReasoningState("gemini", "signature", "S")
+THOUGHT = ReasoningState("google", "signature", "S")
 
 
 def test_states_go_to_their_maker_only() -> None:
@@ -611,7 +611,7 @@ def test_states_go_to_their_maker_only() -> None:
     own = encode(None, "openrouter", messages=(HI, said, RESULT))
     assert own.body["messages"][1]["reasoning_details"] == DETAILS.data
     assert own.warnings == ("dropped=reasoning_state",)
-    gemini = encode(None, "gemini", messages=(HI, said)).body["messages"][1]
+    gemini = encode(None, "google", messages=(HI, said)).body["messages"][1]
     assert gemini["extra_content"] == google["extra_content"]
     assert gemini["tool_calls"][0]["extra_content"] == google["extra_content"]
     foreign = encode(None, "openai", messages=(HI, said)).body["messages"][1]

@@ -110,6 +110,8 @@ BLOCK = b'data: {"type":"content_block_start","index":0,"content_block":%b}\n\n'
 DEEP_FRAMES = (
     BLOCK % b'{"type":"tool_use","id":"1","name":"f","input":{"a":DEEP}}',
     BLOCK % b'{"type":"novel","data":DEEP}',
+    b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":DEEP}}}]}}]}\n\n',
+    b'[{"candidates":[{"content":{"parts":[{"novel":DEEP}]}}]}]',
     b'data: {"id":"1","choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":DEEP}}]}}]}\n\n',
     b'{"model":"m","message":{"tool_calls":[{"function":{"name":"f","arguments":{"a":DEEP}}}]},"novel":DEEP}\n',
     b'data: {"type":"response.output_item.done","output_index":0,"item":{"type":"novel","data":DEEP}}\n\n',
@@ -193,6 +195,13 @@ CALLS: dict[str, dict[str, Any]] = {
             USER,
             {"type": "function_call", "call_id": "1", "name": "f", "arguments": ARGUMENTS},
             {"type": "tool_search_call", "call_id": "2", "execution": "client", "arguments": {"a": "DEEP"}},
+        ]
+    },
+    "gemini": {
+        "contents": [
+            {"parts": [{"text": "hi"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": "DEEP"}}}]},
+            {"parts": [{"functionResponse": {"name": "f", "response": {"a": "DEEP"}}}]},
         ]
     },
     "ollama": {

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from llmux.dialects.base import Address, backend_path
 from llmux.dialects.registry import TABLE
 from llmux.errors import BadRequest
 from llmux.ir.capability import Profile, Target
@@ -41,9 +43,15 @@ def sent(request: Request, name: str) -> bytes:
     return orjson.dumps(TABLE[name].encode_request(request, ABLE).body)
 
 
+def place(request: Request, name: str) -> Address:
+    """Where a backend of the dialect `name` is asked: some say there what others say in the body."""
+    path, _, query = backend_path(TABLE[name], "m", stream=request.stream).partition("?")
+    return Address(path, dict(parse_qsl(query)))
+
+
 def heard(request: Request, name: str) -> Request:
     """What a backend of the dialect `name` makes of it."""
-    return replace(TABLE[name].decode_request(sent(request, name)), original=None)
+    return replace(TABLE[name].decode_request(sent(request, name), place(request, name)), original=None)
 
 
 # --- one dialect -----------------------------------------------------------------------------------------------------
@@ -94,9 +102,21 @@ def plain(part: Part) -> Any:
     if isinstance(part, ToolCall):
         return part.id, part.name, json.loads(part.arguments)
     if isinstance(part, ToolResult):
-        return part.call_id, [plain(inner) for inner in part.content]
+        return part.call_id, [spelled(inner) for inner in part.content]
     assert isinstance(part, Text | Image)
     return part.text if isinstance(part, Text) else part.source
+
+
+def spelled(part: Part) -> Any:
+    """A part of a result. Some dialects know results as JSON objects: one that is an object may be spelled anew."""
+    said = plain(part)
+    if not isinstance(part, Text):
+        return said
+    try:
+        value = json.loads(part.text)
+    except ValueError:
+        return said
+    return value if isinstance(value, dict) else said
 
 
 @each_pair
@@ -123,7 +143,7 @@ def growing(request: Request) -> Iterator[Request]:
 def written(request: Request, name: str) -> bytes:
     """The messages in the body, without the bracket that closes them: the last of them may be marked for the cache."""
     body = TABLE[name].encode_request(request, ABLE).body
-    return orjson.dumps(body["input"] if name == "openai_responses" else body["messages"])[:-1]
+    return orjson.dumps(body[{"openai_responses": "input", "gemini": "contents"}.get(name, "messages")])[:-1]
 
 
 @each_way
@@ -144,6 +164,7 @@ class Recorded(NamedTuple):
 
 
 KINDS: tuple[corpus.Kind, ...] = ("exchange", "stream")
+ASKING = {"messages", "chat", "create", "generateContent", "streamGenerateContent"}
 
 
 def recorded() -> Iterator[Recorded]:
@@ -151,7 +172,7 @@ def recorded() -> Iterator[Recorded]:
         for kind in KINDS:
             for name in corpus.names(dialect, kind):
                 row = corpus.row(dialect, kind, name)
-                if row.request and row.document["operation"] in {"messages", "chat", "create"}:
+                if row.request and row.document["operation"] in ASKING:
                     yield Recorded(dialect, kind, name)
 
 
@@ -163,7 +184,7 @@ VANISHING = {
 
 
 def request_of(case: Recorded) -> Request:
-    body = {"model": "m", **(corpus.row(*case).request or {})}  # Bedrock and Vertex name it in the path
+    body = {"model": "m", **(corpus.row(*case).request or {})}  # Bedrock, Google and Vertex name it in the path
     request = TABLE[case.dialect].decode_request(orjson.dumps(body))
     return replace(request, original=None)
 
