@@ -5,9 +5,11 @@ A backend that fails is put to rest, so every test that wants a failure has a ba
 
 from dataclasses import dataclass
 
-# Who answers: a provider asked in OpenAI's dialect, and one asked in Claude's. Both are the demo, over HTTP.
-PROVIDERS = ("demo", "demo_claude")
-CALLERS = ("python_anthropic", "python_openai", "node_anthropic", "node_openai")
+# Who answers: providers asked in both of OpenAI's dialects, and one asked in Claude's. All are the demo, over HTTP.
+PROVIDERS = ("demo", "demo_claude", "demo_responses")
+# Providers whose API has stop sequences, and takes a limit of a few tokens.
+STOPPING = ("demo", "demo_claude")
+CALLERS = ("python_anthropic", "python_openai", "python_responses", "node_anthropic", "node_openai")
 FAULTS = (
     "fail-400",
     "fail-429?retry-after=17",
@@ -41,6 +43,11 @@ api_key = "sk-mock"
 [provider.demo_claude]
 api = "claude"
 base_url = "MOCK"
+api_key = "sk-mock"
+
+[provider.demo_responses]
+api = "responses"
+base_url = "MOCK/v1"
 api_key = "sk-mock"
 
 [provider.inside]
