@@ -27,6 +27,7 @@ MODELS: Mapping[str, str] = {
 SIGNATURES = {
     "claude": (ReasoningState("anthropic", "signature", "ZGVtbw=="),),
     "gemini": (ReasoningState("google", "signature", "ZGVtbw=="),),
+    "openai_responses": (ReasoningState("openai", "encrypted", "ZGVtbw=="),),
 }
 QUOTE_CHARACTERS = 400  # of a tool's result
 

@@ -25,6 +25,8 @@ GUESSES = [
     ({"tools": [TOOL]}, "claude"),
     ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "openai_chat"),
     ({"tools": "nonsense"}, "openai_chat"),
+    ({"input": "x"}, "openai_responses"),
+    ({"input": "x", "messages": []}, "openai_chat"),
     ({"top_k": 3, "messages": [{"content": [{"type": "image_url", "image_url": {}}]}]}, "openai_chat"),
 ]
 

@@ -463,7 +463,7 @@ def test_a_failure_before_anything_is_an_error_event_that_every_client_reads() -
     }
 
 
-CREATED = b'data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_theirs"}}\n\n'
+CREATED = b'data: {"type":"response.created","sequence_number":0,"response":{"id":"theirs"}}\n\n'
 DELTA = b'data: {"type":"response.output_text.delta","delta":"a","sequence_number":7}\n\n'
 
 
@@ -472,7 +472,17 @@ def test_a_failure_goes_on_from_what_has_passed_unread() -> None:
     assert encoder.feed([Verbatim(CREATED)]) == CREATED
     assert encoder.feed([Verbatim(DELTA)]) == DELTA
     event = json.loads(encoder.feed([StreamError(BackendCut("x"))]).partition(b"data: ")[2])
-    assert (event["type"], event["sequence_number"], event["response"]["id"]) == ("response.failed", 8, "resp_theirs")
+    assert (event["type"], event["sequence_number"], event["response"]["id"]) == ("response.failed", 8, "theirs")
+
+
+NO_IDS = [b": hi\n\n", b'data: {"response"\n\n', b'data: ["response"]\n\n', b'data: {"response":{"id":1}}\n\n']
+
+
+@pytest.mark.parametrize("data", NO_IDS)
+def test_a_stream_that_has_not_said_whose_it_is_fails_with_an_error_event(data: bytes) -> None:
+    encoder = OPENAI_RESPONSES.encoder(FORM)
+    encoder.feed([Verbatim(data)])
+    assert b"event: error" in encoder.feed([StreamError(BackendCut("x"))])
 
 
 # --- silence ---------------------------------------------------------------------------------------------------------

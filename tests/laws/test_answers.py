@@ -21,7 +21,7 @@ from tests.laws.lanes import FORM, hear, stream_of, tell
 from tests.strategies import ANSWERS, RESPONSES
 
 KINDS: tuple[corpus.Kind, ...] = ("stream", "exchange")
-OTHER_OPERATIONS = frozenset({"models", "compact", "input_tokens"})
+OTHER_OPERATIONS = frozenset({"models", "compact", "input_tokens", "countTokens"})
 each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
 
 

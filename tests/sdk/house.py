@@ -5,9 +5,13 @@ A backend that fails is put to rest, so every test that wants a failure has a ba
 
 from dataclasses import dataclass
 
-# Who answers: a provider asked in OpenAI's dialect, and one asked in Claude's. Both are the demo, over HTTP.
-PROVIDERS = ("demo", "demo_claude")
-CALLERS = ("python_anthropic", "python_ollama", "python_openai", "node_anthropic", "node_openai")
+# Who answers: providers asked in both of OpenAI's dialects, and one asked in Claude's. All are the demo, over HTTP.
+PROVIDERS = ("demo", "demo_claude", "demo_responses")
+# Providers whose API has stop sequences, and takes a limit of a few tokens.
+STOPPING = ("demo", "demo_claude")
+CALLERS = (
+    "python_anthropic", "python_ollama", "python_openai", "python_responses", "node_anthropic", "node_openai",
+)  # fmt: skip
 FAULTS = (
     "fail-400",
     "fail-429?retry-after=17",
@@ -49,6 +53,11 @@ base_url = "MOCK"
 [[backend]]
 model = "demo_ollama:*"
 model_match = ["demo_ollama-*"]
+
+[provider.demo_responses]
+api = "responses"
+base_url = "MOCK/v1"
+api_key = "sk-mock"
 
 [provider.inside]
 api = "demo"

@@ -1,4 +1,4 @@
-"""Anthropic's Python SDK as the client, with the demo behind the gateway in both dialects."""
+"""Anthropic's Python SDK as the client, with the demo behind the gateway in every dialect."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import pydantic
 import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 
-from tests.sdk.house import PROVIDERS, Gateway, failing
+from tests.sdk.house import PROVIDERS, STOPPING, Gateway, failing
 
 ME = "python_anthropic"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -125,12 +125,14 @@ async def test_async_streams_side_by_side(gateway: Gateway, provider: str) -> No
         assert await asyncio.gather(*map(ask, said)) == said
 
 
+@pytest.mark.parametrize("provider", STOPPING)
 def test_stop_sequences(ask: Callable[..., Any]) -> None:
     message = ask("one two three", stop_sequences=["two"])
     assert text(message).strip() == "one"
     assert message.stop_reason in {"stop_sequence", "end_turn"}  # OpenAI's dialect does not say which it was
 
 
+@pytest.mark.parametrize("provider", STOPPING)
 def test_max_tokens(ask: Callable[..., Any], client: Anthropic, provider: str) -> None:
     message = client.messages.create(
         model=f"{provider}:echo", max_tokens=2, messages=[{"role": "user", "content": "one two three"}]
@@ -252,7 +254,7 @@ def test_reasoning_in_a_stream(client: Anthropic, provider: str) -> None:
     assert thought.startswith("The last thing I was told")
     assert message.content[0].type == "thinking"
     assert message.content[0].thinking == thought
-    assert message.content[0].signature or provider == "demo"  # OpenAI's dialect has none
+    assert message.content[0].signature or provider == "demo"  # Chat Completions has none
 
 
 class Trip(pydantic.BaseModel):

@@ -1,4 +1,4 @@
-"""OpenAI's Python SDK as the client, with the demo behind the gateway in both dialects."""
+"""OpenAI's Python SDK as the client, with the demo behind the gateway in every dialect."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import pydantic
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.sdk.house import PROVIDERS, Gateway, failing
+from tests.sdk.house import PROVIDERS, STOPPING, Gateway, failing
 
 ME = "python_openai"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -115,6 +115,7 @@ async def test_async_streams_side_by_side(gateway: Gateway, provider: str) -> No
         assert await asyncio.gather(*map(ask, said)) == said
 
 
+@pytest.mark.parametrize("provider", STOPPING)
 def test_stop_and_limits(ask: Callable[..., Any]) -> None:
     [choice] = ask("one two three", stop=["two"]).choices
     assert (choice.message.content.strip(), choice.finish_reason) == ("one", "stop")
