@@ -31,7 +31,8 @@ def stream(body: bytes) -> Heard:
     """A stream that keeps to the wire, by the SDK's helper. Its deltas must say what its last event says."""
     client, stage = _client()
     stage.set(body, SSE)
-    deltas, last = [], None
+    deltas = list[tuple[str, int, str]]()
+    last: Any = None
     with client.responses.stream(model=MODEL, input="hi") as events:
         for last in events:
             if last.type in {"response.output_text.delta", "response.function_call_arguments.delta"}:
@@ -58,7 +59,8 @@ def recorded_stream(body: bytes) -> Heard:
     """A stream of any server: its events by the SDK, its last event's answer, and the items that only came before."""
     client, stage = _client()
     stage.set(body, SSE)
-    items, last = dict[int, Any](), None
+    items = dict[int, Any]()
+    last: Any = None
     for last in client.responses.create(model=MODEL, input="hi", stream=True):
         if last.type == "response.output_item.done":
             items[last.output_index] = last.item
