@@ -1,0 +1,209 @@
+"""All that a request says, as a table: what is said -> how. Two requests are compared row by row.
+
+Ids of calls are told by the place of the call: what a wire calls them is its own. Words are compared, not the spaces
+between them: each wire joins texts in its own way. Neighbours of one role are one turn: some wires know no others.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from llmux.ir.content import (
+    Audio,
+    Document,
+    Image,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    SearchResult,
+    Text,
+    ToolCall,
+    ToolResult,
+    Written,
+)
+from llmux.ir.request import Message, ReasoningControl, Request, Role, Sampling, Tool, ToolChoice
+
+Account = dict[str, Any]
+NEVER = ("none", [], False)  # no tool is to be called: neither one at a time
+# What models do anyway, so that it need not be said.
+USUAL = {"temperature": 1, "top_p": 1, "logprobs": False}
+SYSTEM = frozenset({Role.SYSTEM, Role.DEVELOPER})
+
+
+def account(request: Request, names: Mapping[str, str] | None = None) -> Account:
+    """What `request` says. `names`: tools' names in it -> the names that its client knows."""
+    known = names or {}
+    parts = [part for message in request.messages for part in message.parts]
+    calls = [part for part in parts if isinstance(part, ToolCall)]
+    ids = [call.id for call in calls]
+    return {
+        "turns": list(turns(request.messages)),
+        "media": [source for part in parts for source in media(part)],
+        "refusals": [part.text for part in parts if isinstance(part, Refusal)],
+        "calls": [(known.get(call.name, call.name), call.kind, plain(call.arguments)) for call in calls],
+        "results": sorted(result(part, ids) for part in parts if isinstance(part, ToolResult)),
+        "failures": sorted(ids.index(part.call_id) for part in parts if failed(part, ids)),
+        "thoughts": [words(part.text) for part in parts if isinstance(part, Reasoning) and part.text],
+        "proofs": [state for part in parts if isinstance(part, Reasoning | ToolCall) for state in part.states],
+        "citations": sum(len(part.citations) for part in parts if isinstance(part, Text)),
+        "names": [message.name for message in request.messages if message.name],
+        "opaque": sum(isinstance(part, Opaque) for part in parts),
+        "cache": sum(marked(value) for value in (request, *request.tools, *within(parts))),
+        **tools(request, known),
+        **controls(request),
+    }
+
+
+# --- what was said ---------------------------------------------------------------------------------------------------
+
+
+def turns(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
+    """Who said what, in order; for tools, how many results."""
+    role, said = "", list[str]()
+    for message in messages:
+        name = "system" if message.role in SYSTEM else message.role.value
+        if name != role:
+            if said:
+                yield role, said
+            role, said = name, []
+        for part in message.parts:
+            said += ["result"] if isinstance(part, ToolResult) else words(part.text) if isinstance(part, Text) else []
+    if said:
+        yield role, said
+
+
+def words(text: str) -> list[str]:
+    """A text without the spaces in it."""
+    return text.split()
+
+
+def plain(arguments: str) -> Any:
+    """Arguments as a value; as their text where they are no JSON."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        return arguments
+
+
+def result(part: ToolResult, ids: list[str]) -> tuple[int, list[str]]:
+    """Which call it answers, and in which words."""
+    said = [word for inner in part.content for word in told(inner)]
+    return (ids.index(part.call_id) if part.call_id in ids else -1), said
+
+
+def told(part: Part) -> list[str]:
+    """The words of a part within a result. What a search found is its title, its source and its text."""
+    if isinstance(part, SearchResult):
+        return [*words(part.title), *words(part.source), *(word for inner in part.content for word in told(inner))]
+    return words(part.text) if isinstance(part, Text) else []
+
+
+def failed(part: Part, ids: list[str]) -> bool:
+    """Whether it is the result of a call that failed."""
+    return isinstance(part, ToolResult) and part.is_error and part.call_id in ids
+
+
+def within(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts, and those in the results among them."""
+    for part in parts:
+        yield part
+        if isinstance(part, ToolResult):
+            yield from part.content
+
+
+def media(part: Part) -> Iterator[Any]:
+    """The sources of all that is no text, wherever it stands."""
+    if isinstance(part, ToolResult | SearchResult):
+        yield from (source for inner in part.content for source in media(inner))
+    elif isinstance(part, Image):
+        yield "image", part.source
+    elif isinstance(part, Document):
+        yield ("text" if isinstance(part.source, Written) else "document"), part.source
+    elif isinstance(part, Audio):
+        yield "audio", part.data
+
+
+def marked(value: Request | Tool | Part) -> bool:
+    """Whether the prompt may be cached up to here."""
+    return value.cache is not None
+
+
+# --- what was wished -------------------------------------------------------------------------------------------------
+
+
+def tools(request: Request, known: Mapping[str, str]) -> Account:
+    """The tools, and what is to be done with them. Without tools there is nothing to say."""
+    own = [tool for tool in request.tools if tool.kind != "server"]
+    servers = {"server tools": [tool.name for tool in request.tools if tool.kind == "server"]}
+    if not own:
+        return servers
+    return {
+        "tools": [(known.get(tool.name, tool.name), tool.description or "", tool.kind) for tool in own],
+        "schemas": [dict(tool.schema or {}) for tool in own if tool.kind == "function"],
+        "strict": [bool(tool.strict) for tool in own],
+        "choice": choice(request.tool_choice, known),
+        "parallel": request.parallel_tools is not False or choice(request.tool_choice, known) == NEVER,
+        **servers,
+    }
+
+
+def choice(chosen: ToolChoice | None, known: Mapping[str, str]) -> Any:
+    """What the model must do; nothing said is what it likes."""
+    if chosen is None or chosen.mode == "auto":
+        return None
+    return chosen.mode, [known.get(name, name) for name in chosen.names], chosen.required
+
+
+def reasoning(control: ReasoningControl) -> Any:
+    """How much is to be reasoned: "off", "on" or "auto", or effort and budget; None when nothing is said."""
+    if control.mode == "off" or control.effort == "none":
+        return "off"
+    wish = (control.effort, control.budget)
+    return wish if any(wish) else None if control.mode == "unset" else control.mode
+
+
+def controls(request: Request) -> Account:
+    """How the answer is to be made."""
+    sampling = {name: getattr(request.sampling, name) for name in Sampling.__struct_fields__}
+    return {
+        **{name: None if value == USUAL.get(name) else value for name, value in sampling.items()},
+        "limit": request.max_output_tokens,
+        "stop": request.stop,
+        "answers": request.choices,
+        "reasoning": reasoning(request.reasoning),
+        "output": (request.output.kind, request.output.schema),
+        "verbosity": request.verbosity,
+        "tier": request.service_tier if request.service_tier != "auto" else None,
+        "user": request.user_id,
+        "metadata": dict(request.metadata or {}),
+        "stream": request.stream,
+    }
+
+
+# --- how two are compared --------------------------------------------------------------------------------------------
+
+
+def compared(request: Account, back: Account) -> frozenset[str]:
+    """What `request` says, and `back` says otherwise."""
+    return frozenset(name for name in request if not SAME.get(name, same)(request[name], back.get(name)))
+
+
+def same(due: Any, given: Any) -> bool:
+    """Two values that are one."""
+    return bool(due == given)
+
+
+def limited(due: Any, given: Any) -> bool:
+    """A limit. Some wires must name one."""
+    return due is None or due == given
+
+
+def reasoned(due: Any, given: Any) -> bool:
+    """A wish to reason: without an effort it is met by any, and what is left to the model need not be said."""
+    if due == "auto":
+        return given != "off"
+    return given not in {None, "off"} if due == "on" else bool(due == given)
+
+
+SAME: Mapping[str, Callable[[Any, Any], bool]] = {"limit": limited, "reasoning": reasoned}
