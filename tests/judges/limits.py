@@ -38,18 +38,15 @@ SEAMS = ("", "\n\n")
 def differences(direct: Heard, told: Heard, dialect: str) -> frozenset[str]:
     """The fields of `direct`, heard at its source, that a client of `dialect` was `told` otherwise.
 
-    A source that tells no usage is not asked for it. One that refuses without a word may be given words: some wires
-    have no other way to refuse.
+    A source that tells no usage is not asked for it. One that refuses without a word may be given words, as a refusal
+    or as text: most wires have no other way to refuse.
     """
     due = within(direct, dialect)
-    spoken = ("text", "reasoning")
-    found = {field for field in spoken if not joins(getattr(due, field), "".join(getattr(told, field)))}
-    found |= {field for field in ("calls", "finish") if getattr(due, field) != getattr(told, field)}
-    if due.refusal != told.refusal and (due.refusal or due.finish != "refused"):
-        found.add("refusal")
-    if due.usage and due.usage != told.usage:
-        found.add("usage")
-    return frozenset(found)
+    fields = {field for field in Heard._fields if getattr(due, field) != getattr(told, field)}
+    fields -= {field for field in ("text", "reasoning") if joins(getattr(due, field), "".join(getattr(told, field)))}
+    if direct.finish == "refused" and not direct.refusal:
+        fields -= {"refusal"} if direct.text else {"refusal", "text"}
+    return frozenset(fields if direct.usage else fields - {"usage"})
 
 
 def within(heard: Heard, dialect: str) -> Heard:

@@ -63,7 +63,7 @@ def _answer(chunks: list[Any]) -> Heard:
         "",
         calls,
         finished("length" if last.done_reason == "length" else "end", calls),
-        Tokens(last.prompt_eval_count or 0, last.eval_count or 0, 0, 0, 0) if last.eval_count else None,
+        Tokens(last.prompt_eval_count or 0, last.eval_count, 0, 0, 0) if last.eval_count is not None else None,
     )
 
 

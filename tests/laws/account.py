@@ -26,6 +26,7 @@ from llmux.ir.request import Message, ReasoningControl, Request, Role, Sampling,
 
 Account = dict[str, Any]
 NEVER = ("none", [], False)  # no tool is to be called: neither one at a time
+TOOLS = frozenset({"tools", "schemas", "strict", "choice", "parallel"})
 # What models do anyway, so that it need not be said.
 USUAL = {"temperature": 1, "top_p": 1, "logprobs": False}
 SYSTEM = frozenset({Role.SYSTEM, Role.DEVELOPER})
@@ -185,13 +186,22 @@ def controls(request: Request) -> Account:
 
 
 def compared(request: Account, back: Account) -> frozenset[str]:
-    """What `request` says, and `back` says otherwise."""
-    return frozenset(name for name in request if not SAME.get(name, same)(request[name], back.get(name)))
+    """What `request` says, and `back` says otherwise. Tools that must not be called need not be told."""
+    untold = TOOLS if request.get("choice") == NEVER and "tools" not in back else ()
+    return frozenset(
+        name for name in request if name not in untold and not SAME.get(name, same)(request[name], back.get(name))
+    )
 
 
 def same(due: Any, given: Any) -> bool:
     """Two values that are one."""
     return bool(due == given)
+
+
+def spoken(due: Any, given: Any) -> bool:
+    """Turns. Some wires begin with the user's, whatever it says."""
+    opened = bool(given) and given[0][0] == "user" and (not due or due[0][0] != "user")
+    return same(due, given[1:] if opened else given)
 
 
 def limited(due: Any, given: Any) -> bool:
@@ -206,4 +216,4 @@ def reasoned(due: Any, given: Any) -> bool:
     return given not in {None, "off"} if due == "on" else bool(due == given)
 
 
-SAME: Mapping[str, Callable[[Any, Any], bool]] = {"limit": limited, "reasoning": reasoned}
+SAME: Mapping[str, Callable[[Any, Any], bool]] = {"turns": spoken, "limit": limited, "reasoning": reasoned}

@@ -36,12 +36,12 @@ PARTED = Known("text", "reasoning stands between two blanks: a wire of one text 
 
 KNOWN: Mapping[str, tuple[Known, ...]] = {
     "anthropic-incomplete_partial_json_response-antc5c2a": (
-        only(CUT_ARGUMENTS, "openai_chat"),
+        only(CUT_ARGUMENTS, "openai_chat", "openai_responses", "gemini", "ollama"),
         only(CUT_ARGUMENTS, "claude", way="whole"),
     ),
     "avian-testopenaicompatiblecommon_avian_kimi_multi_tool_streami_0-fan9e848": (BLANK,),
     "openrouter-google_gemini_2_5_flash_lite_object_streaming-req83b25": (BLANK,),
-    "zai-glm_4_6_object_streaming-req6a8f1": (only(PARTED, "openai_chat"),),
+    "zai-glm_4_6_object_streaming-req6a8f1": (only(PARTED, "openai_chat", "ollama"),),
     "azure-chat_function_calling_azure_grok_4_1_fast_non_reasoning_2-rubc7336": (CACHED,),
     "azure-chat_with_params_azure_grok_4_1_fast_non_reasoning_suppo-rub62bf9": (CACHED,),
 }

@@ -3,10 +3,11 @@
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from llmux.ir.content import CacheMark, Document, Inline, Part, Reasoning, ReasoningState, Text, ToolResult
+from llmux.ir.content import CacheMark, Document, Image, Inline, Part, Reasoning, ReasoningState, Text, ToolResult
 from llmux.ir.request import EFFORTS, Message, OutputFormat, ReasoningControl, Request, Role, Sampling
-from tests.strategies import IDS, IMAGES, NAMES, SCHEMAS, SPOKEN, requests
+from tests.strategies import IDS, NAMES, PIXEL, SCHEMAS, SPOKEN, requests
 
+PICTURE = Image(source=Inline("image/png", PIXEL))
 PDF = Document(source=Inline("application/pdf", "JVBERi0="), title="a.pdf")
 MARKS = st.none() | st.just(CacheMark()) | st.just(CacheMark("1h"))
 PENALTIES = st.sampled_from([None, 0.5])
@@ -78,5 +79,5 @@ def enriched(draw: st.DrawFn, message: Message) -> Message:
 def results(draw: st.DrawFn, part: Part) -> Part:
     """A result that may be a failure, or hold a picture."""
     assert isinstance(part, ToolResult)
-    pictures = draw(st.lists(IMAGES, max_size=1))
+    pictures = draw(st.lists(st.just(PICTURE), max_size=1))
     return replace(part, content=(*part.content, *pictures), is_error=draw(st.booleans()))

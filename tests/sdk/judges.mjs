@@ -232,7 +232,7 @@ function fromLines(lines) {
     refusal: "",
     calls,
     finish: finished(last.done_reason === "length" ? "length" : "end", calls),
-    usage: last.eval_count ? [last.prompt_eval_count ?? 0, last.eval_count, 0, 0, 0] : null,
+    usage: last.eval_count === undefined ? null : [last.prompt_eval_count ?? 0, last.eval_count, 0, 0, 0],
   };
 }
 
