@@ -96,7 +96,8 @@ def _completion(completion: Any) -> Heard:
 def _called(message: Any) -> Iterator[tuple[str, Any]]:
     for call in message.tool_calls or ():
         if call.type == "custom":
-            yield call.custom.name, call.custom.input
+            custom = call.custom if isinstance(call.custom, dict) else vars(call.custom)  # in streams it is not typed
+            yield custom["name"], custom["input"]
         else:
             yield call.function.name, arguments(call.function.arguments)
     old = message.function_call

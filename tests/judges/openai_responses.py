@@ -107,10 +107,14 @@ def _texts(item: Any) -> Iterator[str]:
 
 
 def _calls(item: Any) -> Iterator[tuple[str, Any]]:
+    """Calls. A tool in a namespace is called by both names; one that is a type of its own, by that of its type."""
+    name = "__".join(word for word in (getattr(item, "namespace", None), getattr(item, "name", None)) if word)
     if item.type == "function_call":
-        yield item.name, arguments(item.arguments)
+        yield name, arguments(item.arguments)
     elif item.type == "custom_tool_call":
-        yield item.name, item.input
+        yield name, item.input
+    elif item.type == "apply_patch_call":
+        yield "apply_patch", {"operation": item.operation.to_dict()}
 
 
 def _tokens(usage: Any) -> Tokens | None:

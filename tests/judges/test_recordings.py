@@ -18,7 +18,7 @@ over_recordings = pytest.mark.parametrize("case", RECORDED, ids="-".join)
 REFUSED = "it is refused without a word"
 NOTHING = "the model says nothing"
 SPENT = "its tokens were used up in reasoning that is not shown"
-OWN = "all that it holds is for its own API: a patch, a picture"
+OWN = "all that it holds is for its own API: a picture"
 SILENT: Mapping[str, str] = {
     "anthropic-refusal-verd9654": REFUSED,
     "anthropic-refusal-verbd80f": REFUSED,
@@ -30,8 +30,6 @@ SILENT: Mapping[str, str] = {
     "openrouter-openai_o4_mini_object_basic-req06b89": SPENT,
     "openai-o3_deep_research_reasoning_streaming-req23397": SPENT,
     "openai-o4_mini_deep_research_usage-reqc28ea": SPENT,
-    "openai-apply_patch_tool_1-veredfca": OWN,
-    "openai-apply_patch_tool_1-ver7153e": OWN,
     "openai-image_generation_tool_1-ver6b33a": OWN,
     "openai-openai_responses_image_generation_with_tool_output_0-pyd4c304": OWN,
     "vertex-google_vertexai_image_generation_with_output_format-pyd73156": OWN,

@@ -61,5 +61,9 @@ def through_llmux(telling: Telling) -> Heard:
 
 
 def lost(telling: Telling) -> frozenset[str]:
-    """What the client hears otherwise than who asks the backend directly."""
-    return differences(directly(telling.source), through_llmux(telling), telling.client)
+    """What the client hears otherwise than who asks the backend directly; or why its SDK takes no such answer."""
+    try:
+        heard = through_llmux(telling)
+    except Exception as error:  # noqa: BLE001 - whatever an SDK raises is its verdict
+        return frozenset({f"{type(error).__name__}: {error}"})
+    return differences(directly(telling.source), heard, telling.client)

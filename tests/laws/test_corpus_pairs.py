@@ -8,7 +8,7 @@ import pytest
 
 from llmux.dialects.registry import TABLE
 from tests import corpus
-from tests.judges.recordings import Recorded
+from tests.judges.recordings import KINDS, Recorded
 from tests.judges.table import JUDGES
 from tests.laws.known import KNOWN, excused
 from tests.laws.pairs import lost, sources, tellings
@@ -32,7 +32,8 @@ def test_every_sdk_hears_the_same(source: Recorded) -> None:
 
 @corpus.needed
 def test_every_known_difference_is_of_a_recording() -> None:
-    assert KNOWN.keys() <= {source.name for source in SOURCES}
+    everything = {name for dialect in JUDGES for kind in KINDS for name in corpus.names(dialect, kind)}
+    assert KNOWN.keys() <= everything
 
 
 @corpus.needed

@@ -151,11 +151,16 @@ function* saidIn(item) {
   yield [item.type, ""];
 }
 
+function calledBy(item) {
+  const name = [item.namespace, item.name].filter(Boolean).join("__");
+  if (item.type === "function_call") return [[name, given(item.arguments)]];
+  if (item.type === "custom_tool_call") return [[name, item.input]];
+  return item.type === "apply_patch_call" ? [["apply_patch", { operation: item.operation }]] : [];
+}
+
 function fromResponse({ status, incomplete_details: why, output, usage }) {
   const heard = output.flatMap((item) => [...saidIn(item)]);
-  const calls = output
-    .filter((item) => item.type === "function_call" || item.type === "custom_tool_call")
-    .map((item) => [item.name, item.type === "function_call" ? given(item.arguments) : item.input]);
+  const calls = output.flatMap((item) => calledBy(item));
   const refusal = runs(heard, "refusal").join("");
   const word = known(
     { completed: "end", max_output_tokens: "length", content_filter: "refused" },
