@@ -4,6 +4,7 @@ Ids of calls are told by the place of the call: what a wire calls them is its ow
 between them: each wire joins texts in its own way. Neighbours of one role are one turn: some wires know no others.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from llmux.ir.content import (
     Audio,
     Document,
     Image,
+    Inline,
     Opaque,
     Part,
     Reasoning,
@@ -29,6 +31,7 @@ NEVER = ("none", [], False)  # no tool is to be called: neither one at a time
 TOOLS = frozenset({"tools", "schemas", "strict", "choice", "parallel"})
 # What models do anyway, so that it need not be said.
 USUAL = {"temperature": 1, "top_p": 1, "logprobs": False}
+REPAIRED = frozenset({"turns", "results", "failures"})
 SYSTEM = frozenset({Role.SYSTEM, Role.DEVELOPER})
 
 
@@ -38,7 +41,7 @@ def account(request: Request, names: Mapping[str, str] | None = None) -> Account
     parts = [part for message in request.messages for part in message.parts]
     calls = [part for part in parts if isinstance(part, ToolCall)]
     ids = [call.id for call in calls]
-    return {
+    said = {
         "turns": list(turns(request.messages)),
         "media": [source for part in parts for source in media(part)],
         "refusals": [part.text for part in parts if isinstance(part, Refusal)],
@@ -54,6 +57,7 @@ def account(request: Request, names: Mapping[str, str] | None = None) -> Account
         **tools(request, known),
         **controls(request),
     }
+    return {name: value for name, value in said.items() if name not in REPAIRED} if broken(request.messages) else said
 
 
 # --- what was said ---------------------------------------------------------------------------------------------------
@@ -61,22 +65,33 @@ def account(request: Request, names: Mapping[str, str] | None = None) -> Account
 
 def turns(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
     """Who said what, in order; for tools, how many results."""
-    role, said = "", list[str]()
+    role, said = "", ""
     for message in messages:
         name = "system" if message.role in SYSTEM else message.role.value
         if name != role:
             if said:
                 yield role, said
-            role, said = name, []
+            role, said = name, ""
         for part in message.parts:
-            said += ["result"] if isinstance(part, ToolResult) else words(part.text) if isinstance(part, Text) else []
+            said += "*" if isinstance(part, ToolResult) else words(part.text) if isinstance(part, Text) else ""
     if said:
         yield role, said
 
 
-def words(text: str) -> list[str]:
+def broken(messages: Iterable[Message]) -> bool:
+    """Whether a result answers no call before it. No backend takes that: what is left of it is told in other words."""
+    asked = set[str]()
+    for part in (part for message in messages for part in message.parts):
+        if isinstance(part, ToolCall):
+            asked.add(part.id)
+        elif isinstance(part, ToolResult) and part.call_id not in asked:
+            return True
+    return False
+
+
+def words(text: str) -> str:
     """A text without the spaces in it."""
-    return text.split()
+    return "".join(text.split())
 
 
 def plain(arguments: str) -> Any:
@@ -87,17 +102,17 @@ def plain(arguments: str) -> Any:
         return arguments
 
 
-def result(part: ToolResult, ids: list[str]) -> tuple[int, list[str]]:
-    """Which call it answers, and in which words."""
-    said = [word for inner in part.content for word in told(inner)]
-    return (ids.index(part.call_id) if part.call_id in ids else -1), said
+def result(part: ToolResult, ids: list[str]) -> tuple[int, str]:
+    """Which call it answers, and in which words. An empty object says nothing."""
+    said = "".join(told(inner) for inner in part.content)
+    return (ids.index(part.call_id) if part.call_id in ids else -1), "" if said == "{}" else said
 
 
-def told(part: Part) -> list[str]:
+def told(part: Part) -> str:
     """The words of a part within a result. What a search found is its title, its source and its text."""
     if isinstance(part, SearchResult):
-        return [*words(part.title), *words(part.source), *(word for inner in part.content for word in told(inner))]
-    return words(part.text) if isinstance(part, Text) else []
+        return words(part.title) + words(part.source) + "".join(told(inner) for inner in part.content)
+    return words(part.text) if isinstance(part, Text) else ""
 
 
 def failed(part: Part, ids: list[str]) -> bool:
@@ -120,9 +135,16 @@ def media(part: Part) -> Iterator[Any]:
     elif isinstance(part, Image):
         yield "image", part.source
     elif isinstance(part, Document):
-        yield ("text" if isinstance(part.source, Written) else "document"), part.source
+        yield "document", written(part.source)
     elif isinstance(part, Audio):
         yield "audio", part.data
+
+
+def written(source: Any) -> Any:
+    """A document's source; plain text is that, also where it is carried as a file."""
+    if isinstance(source, Inline) and source.media_type == "text/plain":
+        return Written(base64.b64decode(source.data).decode())
+    return source
 
 
 def marked(value: Request | Tool | Part) -> bool:
@@ -143,16 +165,18 @@ def tools(request: Request, known: Mapping[str, str]) -> Account:
         "tools": [(known.get(tool.name, tool.name), tool.description or "", tool.kind) for tool in own],
         "schemas": [dict(tool.schema or {}) for tool in own if tool.kind == "function"],
         "strict": [bool(tool.strict) for tool in own],
-        "choice": choice(request.tool_choice, known),
-        "parallel": request.parallel_tools is not False or choice(request.tool_choice, known) == NEVER,
+        "choice": choice(request.tool_choice, known, len(own)),
+        "parallel": request.parallel_tools is not False or choice(request.tool_choice, known, len(own)) == NEVER,
         **servers,
     }
 
 
-def choice(chosen: ToolChoice | None, known: Mapping[str, str]) -> Any:
+def choice(chosen: ToolChoice | None, known: Mapping[str, str], count: int) -> Any:
     """What the model must do; nothing said is what it likes."""
     if chosen is None or chosen.mode == "auto":
         return None
+    if chosen.mode == "allowed" and len(chosen.names) == count:  # all of them are
+        return ("required", [], False) if chosen.required else None
     return chosen.mode, [known.get(name, name) for name in chosen.names], chosen.required
 
 

@@ -19,13 +19,16 @@ ABLE = Target(
 )
 # How it is asked to reason, where that is not by an effort.
 REASONING: Mapping[str, Any] = {"claude": "either", "gemini": "budget"}
+# Whose it is, where that is not Anthropic's: whose proofs of reasoning it takes back.
+MAKERS: Mapping[str, str] = {"openai_chat": "openai", "openai_responses": "openai", "gemini": "google", "ollama": ""}
 # Where the conversation stands in a body.
 CONVERSATION: Mapping[str, str] = {"openai_responses": "input", "gemini": "contents"}
 
 
 def able(name: str) -> Target:
     """The model that can do everything, at a backend of the dialect `name`."""
-    return replace(ABLE, profile=replace(ABLE.profile, reasoning=REASONING.get(name, "effort")))
+    maker = MAKERS.get(name, ABLE.maker)
+    return replace(ABLE, maker=maker, profile=replace(ABLE.profile, reasoning=REASONING.get(name, "effort")))
 
 
 def outbound(request: Request, name: str) -> Outbound:

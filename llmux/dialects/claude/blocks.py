@@ -135,6 +135,8 @@ def _reasoning(part: Reasoning, draft: Draft) -> Wire | None:
 
 
 def _call(part: ToolCall, draft: Draft) -> Wire:
+    if part.states:  # no Claude puts a proof on a call: another maker's
+        draft.losses.drop("reasoning.history")
     return tool_use(part.id, draft.names.get(part.name, part.name), tool_input(part))
 
 
