@@ -30,7 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "opaque": ("parts", "foreign"),
     "cache": ("cache",),
     "tools": ("custom", "duplicate", "tool_choice"),
-    "schemas": ("schema", "custom"),
+    "schemas": ("schema", "custom", "tool_choice"),
     "strict": ("strict", "custom", "tool_choice"),
     "server tools": ("server",),
     "choice": ("tool_choice", "server"),

@@ -54,16 +54,19 @@ def told(telling: Telling) -> bytes:
     return tell(client, heard) if telling.way == "stream" else client.encode_response(fold(heard), FORM)
 
 
-def through_llmux(telling: Telling) -> Heard:
-    """What the client's SDK hears."""
+def through_llmux(telling: Telling) -> Heard | str:
+    """What the client's SDK hears; or why it takes no such answer, in its own words."""
     judge = JUDGES[telling.client]
-    return (judge.stream if telling.way == "stream" else judge.whole)(told(telling))
+    read = judge.stream if telling.way == "stream" else judge.whole
+    try:
+        return read(told(telling))
+    except Exception as error:  # noqa: BLE001 - whatever an SDK raises is its verdict
+        return f"{type(error).__name__}: {error}"
 
 
 def lost(telling: Telling) -> frozenset[str]:
-    """What the client hears otherwise than who asks the backend directly; or why its SDK takes no such answer."""
-    try:
-        heard = through_llmux(telling)
-    except Exception as error:  # noqa: BLE001 - whatever an SDK raises is its verdict
-        return frozenset({f"{type(error).__name__}: {error}"})
-    return differences(directly(telling.source), heard, telling.client)
+    """What the client hears otherwise than who asks the backend directly; or why it hears nothing."""
+    heard = through_llmux(telling)
+    return (
+        frozenset({heard}) if isinstance(heard, str) else differences(directly(telling.source), heard, telling.client)
+    )

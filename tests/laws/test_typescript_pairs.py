@@ -24,6 +24,6 @@ def test_both_sdks_hear_the_same(client: str) -> None:
     different = {
         "-".join([*telling.source, telling.way]): said
         for telling, said in zip(everything, heard, strict=True)
-        if said != through_llmux(telling)
+        if said != (other := through_llmux(telling)) and not isinstance(other, str)
     }
     assert different.keys() == set(MISHEARD.get(client, {})), different
