@@ -6,6 +6,7 @@ Prints a line for each decoder. It stops at the first input that breaks the law,
 """
 
 import argparse
+import gc
 import json
 import random
 import time
@@ -27,6 +28,7 @@ from tests.laws.specimens import ANSWER, REQUESTS
 LONGEST = 40_000  # bytes of one input: longer recordings are cut
 # Bytes that may be held at once, for an input of LONGEST: JSON as Python's objects is many times its text.
 HELD = 80 * LONGEST
+KEPT = 1_000_000  # bytes that may be left when all is done, however much was fed: caches, not inputs
 Seeds = tuple[bytes, ...]
 Feed = Callable[[Dialect, bytes, random.Random], None]
 
@@ -37,7 +39,7 @@ class Ran(NamedTuple):
     inputs: int
     bytes: int
     seconds: float
-    peak: int  # bytes held at most
+    peak: int  # bytes held at most for one input
 
 
 def _pieces(data: bytes, luck: random.Random) -> list[bytes]:
@@ -110,20 +112,25 @@ def fuzz(name: str, kind: str, given: Seeds, most: int, seed: str) -> Ran:
         AssertionError: an input broke the law; the seed and the input are told.
     """
     dialect, feed, luck = TABLE[name], FEEDS[kind], chance(f"{seed}-{name}-{kind}")
-    began, fed, inputs = time.perf_counter(), 0, 0
+    began, fed, inputs, peak = time.perf_counter(), 0, 0, 0
     tracemalloc.start()
     try:
         while fed < most:
             data = damaged(luck.choice(given)[:LONGEST], luck)
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
             try:
                 feed(dialect, data, luck)
             except Exception as error:
                 raise AssertionError(f"{name} {kind}, seed {seed!r}, input {inputs}: {data!r}") from error
+            peak = max(peak, tracemalloc.get_traced_memory()[1] - before)
             fed, inputs = fed + len(data), inputs + 1
-        peak = tracemalloc.get_traced_memory()[1]
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert peak < HELD, f"{name} {kind}, seed {seed!r}: {peak} bytes were held at once"
+    assert peak < HELD, f"{name} {kind}, seed {seed!r}: {peak} bytes were held for one input"
+    assert kept < KEPT, f"{name} {kind}, seed {seed!r}: {kept} bytes are held after the last of {inputs} inputs"
     return Ran(inputs, fed, time.perf_counter() - began, peak)
 
 

@@ -27,8 +27,14 @@ def test_what_breaks_the_law_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")
 
 
-def test_memory_that_grows_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_one_input_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "FEEDS", {"stream": lambda *_: bytearray(fuzz.HELD) and None})
+    with pytest.raises(AssertionError, match="bytes were held for one input"):
+        fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")
+
+
+def test_memory_that_is_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = list[bytearray]()
-    monkeypatch.setattr(fuzz, "FEEDS", {"stream": lambda *_: kept.append(bytearray(fuzz.HELD))})
-    with pytest.raises(AssertionError, match="bytes were held at once"):
+    monkeypatch.setattr(fuzz, "FEEDS", {"stream": lambda *_: kept.append(bytearray(fuzz.KEPT))})
+    with pytest.raises(AssertionError, match="bytes are held after the last of"):
         fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,17 +25,22 @@ def running(*command: str) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, "-m", "llmux", *command], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = list[str]()
+    # It goes on talking, and would wait for a reader where a pipe is full.
+    rest = threading.Thread(target=process.stdout.read, daemon=True)
     try:
         for line in process.stdout:
             said.append(line)
             if found := ADDRESS.search(line):
+                rest.start()
                 yield found[0]
                 return
         raise AssertionError(f"llmux {command[0]} ended without listening:\n{''.join(said)}")
     finally:
         process.terminate()
-        process.stdout.close()
         process.wait(10)
+        if rest.ident:
+            rest.join()
+        process.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ async def test_async_streams_side_by_side(gateway: Gateway, provider: str) -> No
     with opened(gateway) as client:
 
         async def ask(said: str) -> str:
-            stream = await client.aio.models.generate_content_stream(model=f"{provider}:echo?delay=5ms", contents=said)
+            stream = await client.aio.models.generate_content_stream(model=f"{provider}:echo", contents=said)
             return "".join([chunk.text or "" async for chunk in stream])
 
         said = [f"message number {number}" for number in range(8)]
