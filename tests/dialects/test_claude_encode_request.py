@@ -146,8 +146,12 @@ PARTS: dict[str, tuple[Part, Wire]] = {
     ),
     "document by url": (Document(source=Link("u")), {"type": "document", "source": {"type": "url", "url": "u"}}),
     "document of parts": (
-        Document(source=(Text(text="d", cache=CacheMark()),)),
-        {"type": "document", "source": {"type": "content", "content": [text("d")]}},
+        Document(source=(Text(text="d"),), cache=CacheMark()),
+        {
+            "type": "document",
+            "source": {"type": "content", "content": [text("d")]},
+            "cache_control": {"type": "ephemeral"},
+        },
     ),
     "search result": (
         SearchResult(source="s", title="t", content=(Text(text="x"),), citations=True),
@@ -171,6 +175,11 @@ def test_parts(part: Part, block: Wire) -> None:
 
 
 LOST: dict[str, tuple[Part, list[Wire], str]] = {
+    "a cache mark within a document": (
+        Document(source=(Text(text="d", cache=CacheMark()),)),
+        [{"type": "document", "source": {"type": "content", "content": [text("d")]}}],
+        "approx=cache",
+    ),
     "detail": (
         Image(source=Link("u"), detail="low"),
         [{"type": "image", "source": {"type": "url", "url": "u"}}],

@@ -618,6 +618,13 @@ def test_states_go_to_their_maker_only() -> None:
     assert foreign.keys() == {"role", "content", "tool_calls"}
 
 
+def test_a_maker_that_has_no_place_for_its_states_in_this_wire_goes_without() -> None:
+    said = assistant(Reasoning(states=(ReasoningState("anthropic", "signature", "S"),)), Text(text="x"))
+    own = encode(None, "anthropic", messages=(HI, said, HI))
+    assert own.body["messages"][1].keys() == {"role", "content"}
+    assert own.warnings == ("dropped=reasoning_state",)
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 WHOLE: Wire = {

@@ -41,7 +41,7 @@ from llmux.ir.events import (
 from llmux.ir.fold import explode
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
-from tests.laws.readers import openai_responses
+from tests.judges import openai_responses
 
 FORM = AnswerForm("x", "asked", 100)
 SEAL = ReasoningState("anthropic", "signature", "c2ln")
@@ -263,9 +263,8 @@ def test_a_refusal_without_a_word_is_said() -> None:
     assert told[-1]["response"]["output"][0]["content"] == [
         {"type": "refusal", "refusal": "The model refused to answer."}
     ]
-    assert openai_responses(OPENAI_RESPONSES.encoder(FORM).feed(
-        [MessageStart("1", "m"), MessageEnd(FinishReason.REFUSAL, Usage())]
-    ), stream=True).finish == "refused"  # fmt: skip
+    events = [MessageStart("1", "m"), MessageEnd(FinishReason.REFUSAL, Usage())]
+    assert openai_responses.stream(OPENAI_RESPONSES.encoder(FORM).feed(events)).finish == "refused"
 
 
 def test_an_answer_without_content_is_complete() -> None:

@@ -18,10 +18,10 @@ from llmux.errors import GatewayError, Unsupported
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from tests import corpus
+from tests.laws.backends import able
 from tests.laws.lanes import FORM, chance, cut_by, hear, stream_of, tell
 from tests.laws.mutations import damaged, mutants
 from tests.laws.specimens import ANSWER, FORMS, REQUESTS
-from tests.laws.test_requests import ABLE
 from tests.strategies import ANSWERS, LINKLESS
 
 each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
@@ -39,8 +39,8 @@ def refuses_well(dialect: Dialect, body: bytes) -> None:
     """A request is taken, and can be sent to every backend, or is refused with a GatewayError."""
     try:
         request = dialect.decode_request(body)
-        for backend in TABLE.values():
-            msgspec.json.encode(backend.encode_request(request, ABLE).body)
+        for name, backend in TABLE.items():
+            msgspec.json.encode(backend.encode_request(request, able(name)).body)
     except GatewayError as error:
         dialect.encode_error(error, "req_1")
 
@@ -149,10 +149,10 @@ def test_an_error_of_another_shape(dialect: Dialect) -> None:
 @each_dialect
 def test_the_specimen_is_sound(dialect: Dialect) -> None:
     request = dialect.decode_request(orjson.dumps(REQUESTS[dialect.name]))
-    for backend in TABLE.values():
+    for name, backend in TABLE.items():
         # Two of the specimens name a picture by its address, which not every dialect can say.
-        with suppress(Unsupported) if backend.name in LINKLESS - {dialect.name} else nullcontext():
-            assert backend.encode_request(request, ABLE).body
+        with suppress(Unsupported) if name in LINKLESS - {dialect.name} else nullcontext():
+            assert backend.encode_request(request, able(name)).body
 
 
 @each_dialect

@@ -6,22 +6,20 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from llmux.dialects.base import Address, backend_path
 from llmux.dialects.registry import TABLE
 from llmux.errors import BadRequest
-from llmux.ir.capability import Profile, Target
 from llmux.ir.content import Image, Part, Text, ToolCall, ToolResult
 from llmux.ir.request import Message, Request, Role
 from tests import corpus
+from tests.laws.backends import conversation, heard, sent
+from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.strategies import requests
 
 DIALECTS = tuple(TABLE)
@@ -29,30 +27,6 @@ PAIRS = tuple((name, other) for name in DIALECTS for other in DIALECTS if other 
 each_dialect = pytest.mark.parametrize("name", DIALECTS)
 each_pair = pytest.mark.parametrize(("name", "other"), PAIRS)
 each_way = pytest.mark.parametrize(("name", "other"), [*PAIRS, *zip(DIALECTS, DIALECTS, strict=True)])
-
-# A model that can do everything, so that nothing is left out for its sake.
-ABLE = Target(
-    "m",
-    Profile(vision=True, thinking=True, pdf=True, custom_tools=True, reasoning="either", reasoning_replay="always"),
-    maker="anthropic",
-)
-
-
-def sent(request: Request, name: str) -> bytes:
-    """The body that a backend of the dialect `name` gets."""
-    return orjson.dumps(TABLE[name].encode_request(request, ABLE).body)
-
-
-def place(request: Request, name: str) -> Address:
-    """Where a backend of the dialect `name` is asked: some say there what others say in the body."""
-    path, _, query = backend_path(TABLE[name], "m", stream=request.stream).partition("?")
-    return Address(path, dict(parse_qsl(query)))
-
-
-def heard(request: Request, name: str) -> Request:
-    """What a backend of the dialect `name` makes of it."""
-    return replace(TABLE[name].decode_request(sent(request, name), place(request, name)), original=None)
-
 
 # --- one dialect -----------------------------------------------------------------------------------------------------
 
@@ -140,16 +114,10 @@ def growing(request: Request) -> Iterator[Request]:
     yield request
 
 
-def written(request: Request, name: str) -> bytes:
-    """The messages in the body, without the bracket that closes them: the last of them may be marked for the cache."""
-    body = TABLE[name].encode_request(request, ABLE).body
-    return orjson.dumps(body[{"openai_responses": "input", "gemini": "contents"}.get(name, "messages")])[:-1]
-
-
 @each_way
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
-    turns = [written(turn, other) for turn in growing(data.draw(requests(name, other)))]
+    turns = [conversation(turn, other) for turn in growing(data.draw(requests(name)))]
     for before, after in pairwise(turns):
         assert after.startswith(before)
 
@@ -157,45 +125,16 @@ def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.
 # --- what was recorded -----------------------------------------------------------------------------------------------
 
 
-class Recorded(NamedTuple):
-    dialect: str
-    kind: corpus.Kind
-    name: str
-
-
-KINDS: tuple[corpus.Kind, ...] = ("exchange", "stream")
-ASKING = {"messages", "chat", "create", "generateContent", "streamGenerateContent"}
-
-
-def recorded() -> Iterator[Recorded]:
-    for dialect in DIALECTS:
-        for kind in KINDS:
-            for name in corpus.names(dialect, kind):
-                row = corpus.row(dialect, kind, name)
-                if row.request and row.document["operation"] in ASKING:
-                    yield Recorded(dialect, kind, name)
-
-
-RECORDED = tuple(recorded())
-# Conversations with a turn that nobody else can say anything of, so that what stood around it meets.
-VANISHING = {
-    "openai-openai_responses_image_generation_with_tool_output_1-pydb2811": "all that was said is a generated picture",
-}
-
-
-def request_of(case: Recorded) -> Request:
-    body = {"model": "m", **(corpus.row(*case).request or {})}  # Bedrock, Google and Vertex name it in the path
-    request = TABLE[case.dialect].decode_request(orjson.dumps(body))
-    return replace(request, original=None)
+SENT = (*sent_to_providers(), *sent_to_gateways())
 
 
 @corpus.needed
-@pytest.mark.parametrize("case", RECORDED, ids="-".join)
-def test_a_recorded_request_is_read_and_written(case: Recorded) -> None:
-    request = request_of(case)
-    again = heard(request, case.dialect)
-    assert sent(again, case.dialect) == sent(request, case.dialect)
-    for other in [case.dialect] if case.name in VANISHING else DIALECTS:
+@pytest.mark.parametrize("case", SENT, ids=lambda case: case.name)
+def test_a_recorded_request_is_read_and_written(case: Sent) -> None:
+    request = case.decode()
+    again = heard(request, request.dialect)
+    assert sent(again, request.dialect) == sent(request, request.dialect)
+    for other in DIALECTS:
         with suppress(BadRequest):  # what cannot be said there is said in words, not left out in silence
-            for before, after in pairwise([written(turn, other) for turn in growing(request)]):
+            for before, after in pairwise([conversation(turn, other) for turn in growing(request)]):
                 assert after.startswith(before)

@@ -3,6 +3,8 @@
 Where the network cuts changes nothing; events come in order; an answer that breaks off anywhere never looks whole.
 """
 
+import gc
+import weakref
 from typing import NamedTuple
 
 import pytest
@@ -157,3 +159,13 @@ def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: flo
     told = max(stream.rfind(word) for word in LAST_WORDS)
     events = hear(dialect.decoder({}), [stream[: int(where * told)]])
     assert isinstance(events[-1], StreamError)
+
+
+@each_dialect
+def test_an_answer_that_breaks_off_leaves_nothing_behind(name: str) -> None:
+    """A traceback holds the frame that holds the event that holds the error: a circle that must be collected."""
+    errors = [event for event in hear(TABLE[name].decoder({}), [b"data: {"]) if isinstance(event, StreamError)]
+    (left,) = [weakref.ref(event.error) for event in errors]
+    errors.clear()
+    gc.collect()
+    assert left() is None
