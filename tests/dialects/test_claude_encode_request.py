@@ -204,6 +204,14 @@ def test_what_parts_lose(part: Part, blocks: list[Wire], warning: str) -> None:
     assert warnings == (warning,)
 
 
+def test_a_proof_on_a_call_stays_with_its_maker() -> None:
+    call = ToolCall(id="a", name="f", states=(ReasoningState("google", "signature", "S"),))
+    result = Message(Role.TOOL, (ToolResult(call_id="a", content=(Text(text="r"),)),))
+    body, warnings = encode(request(HELLO, assistant(call), result))
+    assert body["messages"][1]["content"] == [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]
+    assert warnings == ("dropped=reasoning.history",)
+
+
 REFUSED: dict[str, Part] = {
     "sound": Audio(format="wav", data="AA=="),
     "bitmap": Image(source=Inline("image/bmp", "AA==")),

@@ -107,8 +107,12 @@ def _texts(item: Any) -> Iterator[str]:
 
 
 def _calls(item: Any) -> Iterator[tuple[str, Any]]:
-    """Calls. A tool in a namespace is called by both names; one that is a type of its own, by that of its type."""
-    name = "__".join(word for word in (getattr(item, "namespace", None), getattr(item, "name", None)) if word)
+    """Calls. A tool in a namespace is called by both names; one that is a type of its own, by that of its type.
+
+    A function that was found by a search is said to stand in a namespace of its own name: that is none.
+    """
+    name, space = getattr(item, "name", ""), getattr(item, "namespace", None)
+    name = f"{space}__{name}" if space and space != name else name
     if item.type == "function_call":
         yield name, arguments(item.arguments)
     elif item.type == "custom_tool_call":

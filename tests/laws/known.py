@@ -35,10 +35,6 @@ CACHED = Known("usage", "the backend counts more tokens from its cache than in t
 PARTED = Known("text", "reasoning stands between two blanks: a wire of one text gets a blank line for it")
 
 NEGATIVE = Known("usage", "the backend counts fewer tokens than none; we count from zero")
-NUMBERS = Known(
-    "AttributeError: 'int' object has no attribute 'upper'",
-    "asked for numbers in place of words, Gemini gives them in fields that only its own clients read; its SDK cannot",
-)
 
 KNOWN: Mapping[str, tuple[Known, ...]] = {
     "anthropic-incomplete_partial_json_response-antc5c2a": (
@@ -51,8 +47,6 @@ KNOWN: Mapping[str, tuple[Known, ...]] = {
     "azure-chat_function_calling_azure_grok_4_1_fast_non_reasoning_2-rubc7336": (CACHED,),
     "azure-chat_with_params_azure_grok_4_1_fast_non_reasoning_suppo-rub62bf9": (CACHED,),
     "openai-o4_mini_deep_research_usage-reqc28ea": (NEGATIVE,),
-    "google-testgoogleaigeneratecontentwithmultiplemessages_httprr-lcga4bab": (only(NUMBERS, "gemini"),),
-    "google-testgoogleaimultimodalcontent_httprr-lcg76b63": (only(NUMBERS, "gemini"),),
 }
 
 

@@ -152,7 +152,7 @@ function* saidIn(item) {
 }
 
 function calledBy(item) {
-  const name = [item.namespace, item.name].filter(Boolean).join("__");
+  const name = item.namespace && item.namespace !== item.name ? `${item.namespace}__${item.name}` : item.name;
   if (item.type === "function_call") return [[name, given(item.arguments)]];
   if (item.type === "custom_tool_call") return [[name, item.input]];
   return item.type === "apply_patch_call" ? [["apply_patch", { operation: item.operation }]] : [];
