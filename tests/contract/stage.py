@@ -16,11 +16,12 @@ from llmux.dialects.base import AnswerForm, Decoder, Names, Outbound
 from llmux.dialects.registry import TABLE
 from llmux.errors import GatewayError
 from llmux.ir.capability import Target
-from llmux.ir.events import Event, StreamError
+from llmux.ir.events import Event, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.request import Request
 from llmux.ir.response import Response
+from tests.contract import grammar
 
 Wire = dict[str, Any]
 TABLES = builtin()
@@ -90,11 +91,13 @@ def failure(dialect: str, stream: bytes) -> GatewayError:
 
 
 def told(client: str, events: Sequence[Event], form: AnswerForm = FORM) -> bytes:
-    """What a client hears of `events`: the same bytes, whether they come one by one or at once."""
+    """What a client hears of `events`: the same bytes, one by one or at once, and in the grammar of its wire."""
     encoder = TABLE[client].encoder(form)
     stream = b"".join(encoder.feed([event]) for event in events)
     if client != "ollama":  # whose last line tells how long it took
         assert TABLE[client].encoder(form).feed(events) == stream
+    if not isinstance(events[0], Verbatim):  # else they are its backend's own words
+        grammar.check(client, stream)
     return stream
 
 
