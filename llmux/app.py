@@ -91,6 +91,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     config = loaded.config
     assembled = assemble(config, loaded.tables)
     ground.limits.configure(assembled.limits)
+    ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
     routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of

@@ -108,6 +108,8 @@ class Routing(Section):
     """How a backend is chosen."""
 
     thinking: Literal["prefer", "require"] = "prefer"
+    affinity: bool = False  # a conversation stays with the backend that answered it last
+    affinity_ttl: Positive = 300  # s since its last answer
 
 
 class Cors(Section):

@@ -41,6 +41,7 @@ class Explainer(Value):
                 "output_tokens": plan.needs.output_tokens,
             },
             "plan": list(plan.choice.plan),
+            "kept_with_conversation": plan.choice.plan[0] if plan.choice.kept else None,
             "refused": {
                 name: {"why": refusal.why, "reason": refusal.reason} for name, refusal in plan.choice.refused.items()
             },

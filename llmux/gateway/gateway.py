@@ -68,6 +68,8 @@ class Gateway:
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
         won = await self._win(request, context, plan)
+        if plan.conversation:
+            self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
         answer = won.attempt.answer
         batch: Batch = (self._opened(request, plan, won), *won.attempt.held)
         try:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llmux.clock import Clock
 from llmux.errors import GatewayError
+from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Reservation, WindowUse
 from llmux.gateway.limits import Keeper
@@ -56,6 +57,7 @@ class Ledger:
 
     def __init__(self, store: Store, clock: Clock, tell: Listener, limits: Keeper) -> None:
         self._clock, self._tell, self._limits = clock, tell, limits
+        self.affinity = Affinity(clock)
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
         self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model

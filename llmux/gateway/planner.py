@@ -16,6 +16,7 @@ from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import requirements, selector, tokens
+from llmux.routing.affinity import conversation, stay
 from llmux.routing.catalog import Backend, Catalog, candidates
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Choice, Policy
@@ -25,12 +26,16 @@ MOST_KEPT = 256
 
 
 class Plan(Value):
-    """What was decided, on which grounds. `tokens` were counted only where they decide."""
+    """What was decided, on which grounds. `tokens` were counted only where they decide.
+
+    `conversation` names what the request belongs to, where it matters who answers it: b"" elsewhere.
+    """
 
     needs: Needs
     pool: Mapping[str, Backend]
     choice: Choice
     tokens: int | None
+    conversation: bytes = b""
 
 
 class Planner:
@@ -53,6 +58,16 @@ class Planner:
 
     async def plan(self, request: Request, client: Client) -> Plan:
         """Decide. A plan may be empty: its choice then says why."""
+        plan = await self._plan(request, client)
+        affinity = self._ledger.affinity
+        if not affinity.is_on or len(plan.pool) < 2:  # noqa: PLR2004 - of one there is no first
+            return plan
+        named = conversation(request, client)
+        last = affinity.last(named)
+        conditions = self._ledger.conditions(list(plan.pool.values()), request.model) if last else {}
+        return replace(plan, conversation=named, choice=stay(plan.choice, last, conditions))
+
+    async def _plan(self, request: Request, client: Client) -> Plan:
         needs = requirements.read(request)
         key = (request.model, needs.capabilities, client.models)
         kept = self._kept.get(key)

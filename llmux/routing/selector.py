@@ -31,13 +31,14 @@ class Choice(Value):
     """The decision: `plan` names the backends to try in order; every other one is in `refused`.
 
     `warnings` disclose what was given up ("dropped=thinking": nothing that fits can reason). `tokens` is what the
-    prompt was taken to hold.
+    prompt was taken to hold. `kept` is true when the first one is first because it answered this conversation last.
     """
 
     plan: tuple[str, ...]
     refused: Mapping[str, Refusal]
     warnings: tuple[str, ...] = ()
     tokens: int = 0
+    kept: bool = False
 
 
 class Policy(Value):

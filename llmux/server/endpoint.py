@@ -6,6 +6,7 @@ from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from llmux.clock import Clock
 from llmux.dialects.base import Address, AnswerForm, Dialect, Encoder, Form
@@ -45,7 +46,7 @@ class Endpoint:
         body = await read_body(inbound)
         if services.log_bodies:
             self._see(record, "client", body)
-        request = self._decode(body, address(inbound))
+        request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
         record.model, record.stream = request.model, request.stream
         batches = services.respond(request, self._context(inbound, services, client, record))
         told = _Told(self._dialect.form(request.form), self._answer_form(request, record, began))
@@ -141,6 +142,15 @@ class SeenEncoder:
 def address(inbound: web.BaseRequest) -> Address:
     """Where the client knocked."""
     return Address(inbound.path, inbound.query)
+
+
+def in_session(request: Request, dialect: Dialect, inbound: web.BaseRequest) -> Request:
+    """`request` with the name of its conversation: the body's, else the one in the client's headers."""
+    if request.session is None:
+        for name in dialect.session_headers:
+            if session := inbound.headers.get(name):
+                return replace(request, session=session)
+    return request
 
 
 async def read_body(inbound: web.BaseRequest) -> bytes:

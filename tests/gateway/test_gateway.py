@@ -1,8 +1,9 @@
 """Failover as plays: what each backend does, and what the client hears. The figures are those of `behaviour.md`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -48,6 +49,8 @@ OK = Script(steps=[chat_stream("from here")])
 REFUSED = Script(raises=BackendUnreachable("refused"))
 HEAD = sse(chunk({"role": "assistant", "content": ""}))
 TEXT = sse(chunk({"content": "half"}))
+
+Result = TypeVar("Result")
 
 
 class Table:
@@ -100,7 +103,11 @@ class Table:
                     events += batch
             return events
 
-        task = asyncio.ensure_future(hear())
+        return await self.run(hear())
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives; time passes as soon as nothing else happens."""
+        task = asyncio.ensure_future(work)
         await settle()
         while not task.done():
             self.clock.advance(max(0.01, self.clock.pending[0]))
