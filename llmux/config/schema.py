@@ -132,6 +132,7 @@ class Config(Section):
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
     drain_timeout: Span = 30  # s given to open answers at a stop
+    auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "text", "json"] = "auto"
     log_bodies: bool = False

@@ -140,6 +140,7 @@ class Dialect(Form, kw_only=True):
     headers: Mapping[str, str] = {}  # sent with every request to a backend
     forwarded: tuple[str, ...] = ()  # the client's headers that a backend of the same dialect gets
     session_headers: tuple[str, ...] = ()  # the client's headers that name its conversation
+    caches_marked: bool = False  # a prompt is cached up to the marks in it, and not at all without any
     encode_request: Callable[[Request, Target], Outbound]
     repair: Callable[[Mapping[str, Any]], dict[str, Any]]  # a client's own document without what backends refuse
     decode_response: Callable[[bytes, Names], Response]

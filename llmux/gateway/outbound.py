@@ -13,6 +13,7 @@ from llmux.ir.capability import Profile, Target
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
+from llmux.routing.cache_marks import marked
 from llmux.routing.catalog import Backend, Transforms, backend_model
 from llmux.routing.transforms import apply, leave_out
 
@@ -58,6 +59,8 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         return Outgoing(path, headers, body, verbatim=True)
     if reasons and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
+    if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
+        request = marked(request)
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
     body = msgspec.json.encode(_changed(outbound.body, to))
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}

@@ -78,6 +78,7 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
         verbatim=at.verbatim,
+        auto_cache=config.auto_cache,
         enabled=written.enabled and at.enabled,
         request_timeout=at.timeout or config.request_timeout,
         idle_timeout=config.idle_timeout,

@@ -52,6 +52,7 @@ class Backend(Value, kw_only=True):
     transforms: Transforms = Transforms()
     weight: int = 1
     verbatim: bool = True
+    auto_cache: bool = True  # prompts of clients that know no cache marks are marked
     enabled: bool = True
     request_timeout: float = 90.0  # s
     idle_timeout: float = 120.0  # s

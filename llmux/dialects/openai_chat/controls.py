@@ -272,4 +272,6 @@ def _instructed(messages: list[Wire], instruction: str) -> list[Wire]:
     first, *rest = messages
     if first["role"] not in {"system", "developer"}:
         return [{"role": "system", "content": instruction}, *messages]
-    return [{**first, "content": f"{first['content']}\n\n{instruction}"}, *rest]
+    said = first["content"]
+    text = f"{said}\n\n{instruction}" if isinstance(said, str) else [*said, {"type": "text", "text": instruction}]
+    return [{**first, "content": text}, *rest]

@@ -11,6 +11,7 @@ from typing import Any
 from llmux.dialects.base import NOWHERE, Address, Outbound
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
+from llmux.dialects.openai_chat.cache import limit_breakpoints
 from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.controls import (
     SAMPLING,
@@ -144,6 +145,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     names, back = rename(request)
     draft = Draft(target=target, own=request.dialect == NAME, losses=losses, names=names)
     form, messages = encode_output(request.output, encode_messages(request.messages, draft), draft)
+    if target.profile.cache_breakpoints and not draft.own:
+        limit_breakpoints(messages)
     body: Wire = {"model": target.model, "messages": messages}
     body |= encode_tools(request, draft)
     body |= form

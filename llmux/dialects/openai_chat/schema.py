@@ -94,7 +94,8 @@ EXTENSIONS = ("top_k", "min_p")  # vLLM and its like; OpenAI refuses them
 LOSSES: Mapping[str, str] = {
     "fields": "Fields that only the client's own API knows are left out.",
     "parts": "Parts that only the client's own API understands are left out, or told as text.",
-    "cache_control": "Marks of what to cache are left out: these backends cache by themselves.",
+    "cache_control": "Marks of what to cache are left out, but for OpenAI's models that take them on messages: these "
+    "backends cache by themselves.",
     "citations": "Citations without a web address, and wishes for citations, are left out.",
     "reasoning": "A wish for reasoning is told as the nearest effort, or left out where the model knows none.",
     "reasoning_history": "Reasoning of earlier turns is left out unless the model wants it back.",
