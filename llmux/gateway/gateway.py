@@ -5,6 +5,8 @@ It decides nothing itself: the planner chooses, the exchange says what is next, 
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 
+from msgspec.structs import replace
+
 from llmux.clock import Clock
 from llmux.errors import BackendUnreachable, GatewayError, OurLimit
 from llmux.gateway.attempt import Attempt, Route, attempt
@@ -14,13 +16,17 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.outbound import Recipient
 from llmux.gateway.planner import Plan, Planner
 from llmux.ir.capability import Profile
-from llmux.ir.events import Batch, Event, Opened, StreamError
+from llmux.ir.events import Batch, Event, MessageEnd, MessageStart, Opened, StreamError, Verbatim
 from llmux.ir.request import Request
+from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
 from llmux.telemetry import AttemptFailed, Listener, Planned
+
+# Of a request's JSON: a rule of thumb, where nothing was counted.
+BYTES_PER_TOKEN = 4
 
 
 class Settings(Value):
@@ -71,12 +77,13 @@ class Gateway:
         if plan.conversation:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
         answer = won.attempt.answer
-        batch: Batch = (self._opened(request, plan, won), *won.attempt.held)
+        batch: Batch = (self._opened(request, plan, won), *self._held(request, plan, won))
         try:
             yield batch
             async for batch in answer.batches():
                 yield batch
             self._settle(request, context, won, batch[-1])
+            self._report(request, plan, won, batch[-1])
         finally:
             self._parts.limits.leave(won.backend)
             await answer.close()
@@ -152,6 +159,28 @@ class Gateway:
             (*plan.choice.warnings, *won.attempt.outgoing.warnings),
             won.attempt.headers,
         )
+
+    def _held(self, request: Request, plan: Plan, won: _Won) -> Batch:
+        """What was held back. Where the backend tells the size of the prompt only at the end, an estimate begins it."""
+        held = won.attempt.held
+        first = held[0]
+        if not request.stream or not isinstance(first, MessageStart) or first.usage is not None:
+            return held
+        return (replace(first, usage=Usage(self._estimate(request, plan, won.backend), estimated=True)), *held[1:])
+
+    def _estimate(self, request: Request, plan: Plan, backend: Backend) -> int:
+        """About how many tokens the prompt is, by what is known already."""
+        if backend.name in plan.tokens:
+            return plan.tokens[backend.name]
+        ratio = self._parts.ledger.ratios.of(backend.name, backend_model(backend, request.model))
+        return round(plan.needs.bytes / BYTES_PER_TOKEN * ratio)
+
+    def _report(self, request: Request, plan: Plan, won: _Won, last: Event) -> None:
+        """Learn from what the backend says of the prompt, now that the answer is complete."""
+        usage = last.usage if isinstance(last, MessageEnd | Verbatim) else None
+        if usage is not None:
+            model = backend_model(won.backend, request.model)
+            self._parts.ledger.ratios.report(won.backend.name, model, request, usage, plan.needs.bytes)
 
     def _settle(self, request: Request, context: Context, won: _Won, last: Event) -> None:
         if isinstance(last, StreamError):

@@ -9,13 +9,14 @@ from typing import Literal
 from msgspec.structs import replace
 
 from llmux.clock import Clock
+from llmux.gateway.gauge import Gauge
 from llmux.gateway.ledger import Ledger
-from llmux.gateway.tokenizer import PIECE_CHARACTERS, Tokenizer
+from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Capability
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
-from llmux.routing import requirements, selector, tokens
+from llmux.routing import requirements, selector
 from llmux.routing.affinity import conversation, stay
 from llmux.routing.catalog import Backend, Catalog, candidates
 from llmux.routing.requirements import Needs
@@ -24,9 +25,11 @@ from llmux.routing.selector import Choice, Policy
 # Plans that are remembered: a client asks for the same few models, but it may ask for any name.
 MOST_KEPT = 256
 
+NOT_COUNTED: Mapping[str, int] = {}
+
 
 class Plan(Value):
-    """What was decided, on which grounds. `tokens` were counted only where they decide.
+    """What was decided, on which grounds. `tokens`, by the backend's name, were counted only where they decide.
 
     `conversation` names what the request belongs to, where it matters who answers it: b"" elsewhere.
     """
@@ -34,7 +37,7 @@ class Plan(Value):
     needs: Needs
     pool: Mapping[str, Backend]
     choice: Choice
-    tokens: int | None
+    tokens: Mapping[str, int] = NOT_COUNTED
     conversation: bytes = b""
 
 
@@ -51,7 +54,7 @@ class Planner:
     ) -> None:
         self._catalog = catalog
         self._kept: dict[tuple[str, frozenset[Capability], tuple[str, ...]], Plan] = {}
-        self._tokenizer = tokenizer
+        self._gauge = Gauge(ledger.ratios, clock, tokenizer)
         self._ledger = ledger
         self._clock = clock
         self._thinking: Literal["prefer", "require"] = thinking
@@ -72,7 +75,7 @@ class Planner:
         key = (request.model, needs.capabilities, client.models)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests:
-            return Plan(needs, kept.pool, kept.choice, None)
+            return Plan(needs, kept.pool, kept.choice)
         plan = await self._decide(request, needs, client)
         if plan.choice.plan and self._ledger.nobody_rests and self._is_steady(plan):
             if len(self._kept) >= MOST_KEPT:
@@ -87,7 +90,7 @@ class Planner:
 
     async def _decide(self, request: Request, needs: Needs, client: Client) -> Plan:
         pool = candidates(self._catalog, request.model)
-        counted = await self.count(request) if selector.needs_count(needs, pool) else None
+        counted = await self._gauge.measure(request, pool) if selector.needs_count(needs, pool) else NOT_COUNTED
         choice = selector.choose(
             needs,
             pool,
@@ -99,20 +102,8 @@ class Planner:
             choice = replace(choice, plan=choice.plan[:1])
         return Plan(needs, {backend.name: backend for backend in pool}, choice, counted)
 
-    async def count(self, request: Request) -> int:
-        """The request's tokens: counted where a tokenizer is installed, else estimated.
-
-        Made in slices: no request holds the event loop for long.
-        """
-        count = await self._tokenizer.counter()
-        total = tokens.media_tokens(request)
-        for piece in tokens.request_text(request):
-            if count is None:
-                total += tokens.estimate(piece)
-                await self._clock.sleep(0)
-                continue
-            text = piece.decode(errors="replace")
-            for start in range(0, len(text), PIECE_CHARACTERS):
-                total += count(text[start : start + PIECE_CHARACTERS])
-                await self._clock.sleep(0)
-        return total
+    async def count(self, request: Request, backend: Backend | None = None) -> int:
+        """The tokens of `request`, for `backend` if one is given. See `Gauge`."""
+        if backend is None:
+            return await self._gauge.estimate(request)
+        return (await self._gauge.measure(request, [backend]))[backend.name]

@@ -41,7 +41,7 @@ class Refusal(Value):
     """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown.
 
     `lacks` is what an unfit one is without: "enabled", "name", "context", or words of Capability. `room` is how long a
-    prompt may be for one that is too small, in tokens.
+    prompt may be for one that is too small, `tokens` how long this one is taken to be there.
     """
 
     why: Why
@@ -49,17 +49,18 @@ class Refusal(Value):
     until: float = 0.0
     lacks: tuple[str, ...] = ()
     room: int = 0
+    tokens: int = 0
 
 
 class Case(Value):
     """What a rule judges beside the backend: the request, who asks, and the moment.
 
-    `tokens` is the length of the prompt, `allowed` are globs of what the client may use (none: everything), `now` is
-    Unix seconds.
+    `tokens` is the length of the prompt by the backend's name, where more is known of it than `Needs.bytes`: models cut
+    words differently. `allowed` are globs of what the client may use (none: everything), `now` is Unix seconds.
     """
 
     needs: Needs
-    tokens: int
+    tokens: Mapping[str, int] = {}
     allowed: Sequence[str] = ()
     conditions: Mapping[str, Condition] = {}
     now: float = 0.0
@@ -104,10 +105,11 @@ def too_small(backend: Backend, case: Case) -> Refusal | None:
     if profile.max_output is not None:
         output = min(output, profile.max_output)  # a larger wish is cut to it before it is sent
     room = max(profile.context - output, 0)
-    if case.tokens <= room:
+    tokens = min(case.tokens.get(backend.name, case.needs.bytes), case.needs.bytes)
+    if tokens <= room:
         return None
-    reason = f"holds {profile.context} tokens, needs {case.tokens} and {output} for the answer"
-    return Refusal("unfit", reason, lacks=("context",), room=room)
+    reason = f"holds {profile.context} tokens, needs {tokens} and {output} for the answer"
+    return Refusal("unfit", reason, lacks=("context",), room=room, tokens=tokens)
 
 
 def not_permitted(backend: Backend, case: Case) -> Refusal | None:

@@ -28,6 +28,7 @@ from llmux.gateway.planner import Planner
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
+from llmux.ir.request import Request
 from llmux.responder import Client, Context
 from llmux.routing.catalog import Backend, Catalog, Limits, Window
 from llmux.store.memory import MemoryStore
@@ -62,12 +63,12 @@ class Table:
         self.transports = dict(zip("abc", transports, strict=False))
         store = MemoryStore(self.clock)
         self.limits = Keeper()
-        self.tokenizer = Tokenizer(lambda: None)
+        self.tokenizer = Tokenizer(lambda _: None)
         self.ledger = Ledger(store, self.clock, self.facts.append, self.limits)
         backends = tuple(
             Backend(
-                name=name, provider=name, model="m", dialect="openai_chat",
-                **(changes.get(name) or {}),  # type: ignore[arg-type]  # each play names real fields
+                name=name, provider=name, dialect="openai_chat",
+                **{"model": "m"} | (changes.get(name) or {}),  # type: ignore[arg-type]  # each play names real fields
             )
             for name in self.transports
         )  # fmt: skip
@@ -93,7 +94,10 @@ class Table:
 
     async def ask(self, body: object = HELLO, client: Client | None = None) -> list[Event]:
         """Every event of the answer; time passes as soon as nothing else happens."""
-        request = TABLE["openai_chat"].decode_request(orjson.dumps(body))
+        return await self.ask_for(TABLE["openai_chat"].decode_request(orjson.dumps(body)), client)
+
+    async def ask_for(self, request: Request, client: Client | None = None) -> list[Event]:
+        """The same for a request of any dialect."""
         context = Context("r1", client) if client else Context("r1")
 
         async def hear() -> list[Event]:
@@ -321,8 +325,8 @@ async def test_a_limit_that_bytes_do_not_decide_is_decided_by_an_estimate() -> N
 
 
 async def test_where_a_tokenizer_is_installed_it_decides() -> None:
-    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000)})
-    table.tokenizer._load = lambda: len  # a tokenizer that takes every character for a token
+    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000), "model": "gpt-4o"})
+    table.tokenizer._load = lambda _: len  # a tokenizer that takes every character for a token
     with pytest.raises(ContextTooLong, match=r"prompt is too long: 5\d\d\d tokens > 2000 maximum"):
         await table.ask(LONG)
 

@@ -67,11 +67,11 @@ def test_half_a_character_is_a_name_too() -> None:
     assert name(Message(Role.USER, (Text(text="\ud800"),)))
 
 
-THREE = Choice(("a", "b", "c"), {"d": Refusal("down", "cooling down")}, ("dropped=thinking",), 7)
+THREE = Choice(("a", "b", "c"), {"d": Refusal("down", "cooling down")}, ("dropped=thinking",))
 
 
 def test_who_answered_last_comes_first_and_the_others_stay_in_order() -> None:
-    assert stay(THREE, "b", {}) == Choice(("b", "a", "c"), THREE.refused, THREE.warnings, 7, kept=True)
+    assert stay(THREE, "b", {}) == Choice(("b", "a", "c"), THREE.refused, THREE.warnings, kept=True)
 
 
 @pytest.mark.parametrize("last", ["", "d", "x"], ids=["nobody", "refused now", "gone"])
