@@ -23,11 +23,13 @@ from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
 from llmux.gateway.counting import Counter
+from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
-from llmux.gateway.gateway import Gateway, Parts, Settings
+from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
+from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
@@ -96,9 +98,11 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
+    settings = Settings(config.max_retries, config.deadline)
     services = Services(
         dialects=TABLE,
-        respond=Gateway(parts, Settings(config.max_retries, config.deadline)).respond,
+        respond=Gateway(parts, settings).respond,
+        embed=Embedder(parts, settings),
         count=Counter(planner, routes, profiles, ground.clock),
         explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),

@@ -72,6 +72,7 @@ class Backend(Section):
     vision: bool | None = None  # None: what is known of the model
     thinking: bool | None = None
     tools: bool | None = None
+    embeddings: bool = False  # it embeds, and takes no chats; others do not embed
     model_match: list[str] = []  # globs of the client's model name; none: any
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None

@@ -1,61 +1,24 @@
-"""The responder at the centre: choose, try, fail over, relay events, settle up.
+"""The responder at the centre: choose, try, relay events, settle up.
 
-It decides nothing itself: the planner chooses, the exchange says what is next, the ledger keeps the accounts.
+It decides nothing itself: the planner chooses, `Tries` fails over, the ledger keeps the accounts.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator
 
 from msgspec.structs import replace
 
-from llmux.clock import Clock
-from llmux.errors import BackendUnreachable, GatewayError, OurLimit
-from llmux.gateway.attempt import Attempt, Route, attempt
-from llmux.gateway.exchange import Exchange, Try
-from llmux.gateway.ledger import Ledger
-from llmux.gateway.limits import Keeper
-from llmux.gateway.outbound import Recipient
-from llmux.gateway.planner import Plan, Planner
-from llmux.ir.capability import Profile
+from llmux.gateway.attempt import Attempt, attempt
+from llmux.gateway.parts import Parts, Settings
+from llmux.gateway.planner import Plan
+from llmux.gateway.tries import Ask, Tries, Won
 from llmux.ir.events import Batch, Event, MessageEnd, MessageStart, Opened, StreamError, Verbatim
 from llmux.ir.request import Request
 from llmux.ir.usage import Usage
-from llmux.ir.value import Value
 from llmux.responder import Context
-from llmux.routing import selector
 from llmux.routing.catalog import Backend, backend_model
-from llmux.telemetry import AttemptFailed, Listener, Planned
 
 # Of a request's JSON: a rule of thumb, where nothing was counted.
 BYTES_PER_TOKEN = 4
-
-
-class Settings(Value):
-    """The owner's numbers. Times are in seconds."""
-
-    max_retries: int = 2
-    deadline: float = 600.0
-
-
-class Parts(Value):
-    """What a gateway is made of. `chance` gives a number in [0, 1); `profiles` knows a backend's model by its name."""
-
-    planner: Planner
-    routes: Mapping[str, Route]  # by provider
-    profiles: Callable[[Backend, str], Profile]
-    ledger: Ledger
-    limits: Keeper
-    clock: Clock
-    tell: Listener
-    chance: Callable[[], float]
-
-
-class _Won(Value):
-    """The attempt that will answer."""
-
-    backend: Backend
-    attempt: Attempt
-    attempts: int
-    began: float  # monotonic seconds
 
 
 class Gateway:
@@ -63,20 +26,16 @@ class Gateway:
 
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._parts = parts
-        self._settings = settings
+        self._tries = Tries(parts, settings)
 
     async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         """See `responder.Responder`."""
         await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan(request, context.client)
-        refused = {name: refusal.reason for name, refusal in plan.choice.refused.items()}
-        self._parts.tell(Planned(context.request_id, request.model, plan.choice.plan, refused))
-        if not plan.choice.plan:
-            raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
-        won = await self._win(request, context, plan)
+        won = await self._tries.win(request.model, context, plan, self._asking(request, context))
         if plan.conversation:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
-        answer = won.attempt.answer
+        answer = won.answer.answer
         batch: Batch = (self._opened(request, plan, won), *self._held(request, plan, won))
         try:
             yield batch
@@ -88,81 +47,25 @@ class Gateway:
             self._parts.limits.leave(won.backend)
             await answer.close()
 
-    async def _win(self, request: Request, context: Context, plan: Plan) -> _Won:
-        """Try until somebody answers. Raises what the client should hear when nobody does."""
-        clock = self._parts.clock
-        exchange = Exchange(
-            plan.choice.plan,
-            max_retries=self._settings.max_retries,
-            contexts={name: backend.profile.context for name, backend in plan.pool.items()},
-            deadline=clock.monotonic() + self._settings.deadline,
-        )
-        step, attempts = exchange.start(), 1
-        while True:
-            backend, began = plan.pool[step.backend], clock.monotonic()
-            try:
-                return _Won(backend, await self._try(request, context, backend, step), attempts, began)
-            except GatewayError as error:
-                error.backend = backend.name
-                self._failed(request, context, backend, error, began)
-                step = self._next(exchange, error, attempts)
-            if step.after:
-                await clock.sleep(step.after)
-            attempts += 1
+    def _asking(self, request: Request, context: Context) -> Ask[Attempt]:
+        async def ask(backend: Backend, without: tuple[str, ...]) -> Attempt:
+            recipient = self._parts.recipient(backend, request.model, without)
+            return await attempt(request, context, recipient, self._parts.routes[backend.provider], self._parts.clock)
 
-    def _next(self, exchange: Exchange, error: GatewayError, attempts: int) -> Try:
-        try:
-            return exchange.failed(error, self._parts.clock.monotonic(), self._parts.chance())
-        except GatewayError as told:  # the most telling one, which may be an earlier one
-            told.attempts = attempts
-            raise
+        return ask
 
-    async def _try(self, request: Request, context: Context, backend: Backend, step: Try) -> Attempt:
-        parts = self._parts
-        await parts.limits.enter(backend, backend.request_timeout)
-        try:
-            reservation = await parts.ledger.reserve(backend)
-            try:
-                tried = await attempt(
-                    request,
-                    context,
-                    self._recipient(request, backend, step),
-                    parts.routes[backend.provider],
-                    parts.clock,
-                )
-            except BackendUnreachable:
-                reservation.give_back()  # it cannot have seen the request
-                raise
-        except BaseException:
-            parts.limits.leave(backend)
-            raise
-        for field in step.without:
-            parts.ledger.learn(backend, field)
-        return tried
-
-    def _recipient(self, request: Request, backend: Backend, step: Try) -> Recipient:
-        route = self._parts.routes[backend.provider]
-        without = self._parts.ledger.left_out(backend)
-        return Recipient(
-            backend,
-            route.dialect,
-            self._parts.profiles(backend, backend_model(backend, request.model)),
-            route.maker,
-            without.union(step.without) if step.without else without,
-        )
-
-    def _opened(self, request: Request, plan: Plan, won: _Won) -> Opened:
+    def _opened(self, request: Request, plan: Plan, won: Won[Attempt]) -> Opened:
         return Opened(
             won.backend.name,
             backend_model(won.backend, request.model),
             won.attempts,
-            (*plan.choice.warnings, *won.attempt.outgoing.warnings),
-            won.attempt.headers,
+            (*plan.choice.warnings, *won.answer.outgoing.warnings),
+            won.answer.headers,
         )
 
-    def _held(self, request: Request, plan: Plan, won: _Won) -> Batch:
+    def _held(self, request: Request, plan: Plan, won: Won[Attempt]) -> Batch:
         """What was held back. Where the backend tells the size of the prompt only at the end, an estimate begins it."""
-        held = won.attempt.held
+        held = won.answer.held
         first = held[0]
         if not request.stream or not isinstance(first, MessageStart) or first.usage is not None:
             return held
@@ -175,24 +78,15 @@ class Gateway:
         ratio = self._parts.ledger.ratios.of(backend.name, backend_model(backend, request.model))
         return round(plan.needs.bytes / BYTES_PER_TOKEN * ratio)
 
-    def _report(self, request: Request, plan: Plan, won: _Won, last: Event) -> None:
+    def _report(self, request: Request, plan: Plan, won: Won[Attempt], last: Event) -> None:
         """Learn from what the backend says of the prompt, now that the answer is complete."""
         usage = last.usage if isinstance(last, MessageEnd | Verbatim) else None
         if usage is not None:
             model = backend_model(won.backend, request.model)
             self._parts.ledger.ratios.report(won.backend.name, model, request, usage, plan.needs.bytes)
 
-    def _settle(self, request: Request, context: Context, won: _Won, last: Event) -> None:
+    def _settle(self, request: Request, context: Context, won: Won[Attempt], last: Event) -> None:
         if isinstance(last, StreamError):
-            self._failed(request, context, won.backend, last.error, won.began)
+            self._tries.failed(request.model, context, won.backend, last.error, won.began)
         else:
             self._parts.ledger.succeeded(won.backend, request.model)
-
-    def _failed(self, request: Request, context: Context, backend: Backend, error: GatewayError, began: float) -> None:
-        if isinstance(error, OurLimit):
-            return  # the backend was not even asked
-        rest = self._parts.ledger.failed(backend, request.model, error)
-        after = self._parts.clock.monotonic() - began
-        self._parts.tell(
-            AttemptFailed(context.request_id, backend.name, type(error).__name__, error.message, after, rest)
-        )

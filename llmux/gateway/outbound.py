@@ -62,7 +62,7 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
         request = marked(request)
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
-    body = msgspec.json.encode(_changed(outbound.body, to))
+    body = msgspec.json.encode(changed(outbound.body, to))
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
@@ -76,10 +76,10 @@ def _kept(request: Request, original: Original, model: str | None, to: Recipient
         return original.body
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
     named = document if model is None else {**document, "model": model}
-    return msgspec.json.encode(_changed(named, to))
+    return msgspec.json.encode(changed(named, to))
 
 
-def _changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
+def changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
     """What the owner wants otherwise, and without what the backend refuses."""
     changed = body if to.backend.transforms == Transforms() else apply(body, to.backend.transforms)
     return leave_out(changed, to.without) if to.without else changed

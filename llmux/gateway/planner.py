@@ -13,6 +13,7 @@ from llmux.gateway.gauge import Gauge
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Capability
+from llmux.ir.embedding import EmbeddingRequest
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -53,7 +54,7 @@ class Planner:
         tokenizer: Tokenizer,
     ) -> None:
         self._catalog = catalog
-        self._kept: dict[tuple[str, frozenset[Capability], tuple[str, ...]], Plan] = {}
+        self._kept: dict[tuple[str, frozenset[Capability], bool, tuple[str, ...]], Plan] = {}
         self._gauge = Gauge(ledger.ratios, clock, tokenizer)
         self._ledger = ledger
         self._clock = clock
@@ -61,7 +62,7 @@ class Planner:
 
     async def plan(self, request: Request, client: Client) -> Plan:
         """Decide. A plan may be empty: its choice then says why."""
-        plan = await self._plan(request, client)
+        plan = await self._plan(request, requirements.read(request), client)
         affinity = self._ledger.affinity
         if not affinity.is_on or len(plan.pool) < 2:  # noqa: PLR2004 - of one there is no first
             return plan
@@ -70,9 +71,13 @@ class Planner:
         conditions = self._ledger.conditions(list(plan.pool.values()), request.model) if last else {}
         return replace(plan, conversation=named, choice=stay(plan.choice, last, conditions))
 
-    async def _plan(self, request: Request, client: Client) -> Plan:
-        needs = requirements.read(request)
-        key = (request.model, needs.capabilities, client.models)
+    async def plan_embeddings(self, request: EmbeddingRequest, client: Client) -> Plan:
+        """The same for texts to embed. Each is read for itself: the longest must fit."""
+        prompt = requirements.longest(request)
+        return await self._plan(prompt, replace(requirements.read(prompt), embeddings=True), client)
+
+    async def _plan(self, request: Request, needs: Needs, client: Client) -> Plan:
+        key = (request.model, needs.capabilities, needs.embeddings, client.models)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests:
             return Plan(needs, kept.pool, kept.choice)

@@ -79,6 +79,7 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         weight=written.weight,
         verbatim=at.verbatim,
         auto_cache=config.auto_cache,
+        embeddings=written.embeddings,
         enabled=written.enabled and at.enabled,
         request_timeout=at.timeout or config.request_timeout,
         idle_timeout=config.idle_timeout,

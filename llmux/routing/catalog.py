@@ -53,6 +53,7 @@ class Backend(Value, kw_only=True):
     weight: int = 1
     verbatim: bool = True
     auto_cache: bool = True  # prompts of clients that know no cache marks are marked
+    embeddings: bool = False  # it embeds and does nothing else; no other backend embeds
     enabled: bool = True
     request_timeout: float = 90.0  # s
     idle_timeout: float = 120.0  # s

@@ -40,8 +40,8 @@ READY = Condition()
 class Refusal(Value):
     """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown.
 
-    `lacks` is what an unfit one is without: "enabled", "name", "context", or words of Capability. `room` is how long a
-    prompt may be for one that is too small, `tokens` how long this one is taken to be there.
+    `lacks` is what an unfit one is without: "enabled", "name", "kind", "context", or words of Capability. `room` is how
+    long a prompt may be for one that is too small, `tokens` how long this one is taken to be there.
     """
 
     why: Why
@@ -88,6 +88,13 @@ def other_name(backend: Backend, case: Case) -> Refusal | None:
     if not backend.match or matches(backend.match, case.needs.model):
         return None
     return Refusal("unfit", f"model_match does not match {case.needs.model}", lacks=("name",))
+
+
+def other_kind(backend: Backend, case: Case) -> Refusal | None:
+    """It embeds texts where an answer is wanted, or the other way round."""
+    if backend.embeddings == case.needs.embeddings:
+        return None
+    return Refusal("unfit", "only embeds" if backend.embeddings else "does not embed", lacks=("kind",))
 
 
 def incapable(backend: Backend, case: Case) -> Refusal | None:
@@ -148,6 +155,6 @@ def _seconds(seconds: float) -> str:
     return "ever" if math.isinf(seconds) else f"{math.ceil(seconds)} s"
 
 
-ABLE: tuple[Rule, ...] = (disabled, other_name, incapable)
+ABLE: tuple[Rule, ...] = (disabled, other_name, other_kind, incapable)
 LASTING: tuple[Rule, ...] = (*ABLE, too_small, not_permitted)
 EVERY: tuple[Rule, ...] = (*LASTING, resting, spent, full)

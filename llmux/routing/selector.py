@@ -17,6 +17,9 @@ __all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_c
 
 PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
 
+# What a backend lacks that the client does not mean at all.
+ANOTHERS = frozenset({"enabled", "name", "kind"})
+
 # When nobody knows when a place gets free, a client may ask again after this, s.
 SOON = 1.0
 
@@ -113,7 +116,7 @@ def refuse(choice: Choice, needs: Needs, now: float) -> GatewayError:
         return _later(waiting, now)
     if any(refusal.why == "forbidden" for refusal in refusals):
         return Forbidden(f"llmux: this key may not use model {needs.model}")
-    serious = [refusal for refusal in refusals if not {"enabled", "name"}.intersection(refusal.lacks)]
+    serious = [refusal for refusal in refusals if not ANOTHERS.intersection(refusal.lacks)]
     if not serious:
         return _unknown(choice, needs)
     small = [refusal for refusal in serious if "context" in refusal.lacks]
@@ -130,8 +133,12 @@ def _later(waiting: Mapping[str, Refusal], now: float) -> GatewayError:
 
 
 def _unknown(choice: Choice, needs: Needs) -> GatewayError:
-    disabled = [name for name, refusal in choice.refused.items() if "enabled" in refusal.lacks]
-    why = f"disabled: {', '.join(disabled)}" if disabled else "no backend takes a model of this name"
+    why = "no backend takes a model of this name"
+    for lack in ("kind", "enabled"):
+        if names := [name for name, refusal in choice.refused.items() if lack in refusal.lacks]:
+            why = f"{choice.refused[names[0]].reason}: {', '.join(names)}"
+    if needs.embeddings:
+        why += "; set embeddings = true on a backend that embeds"
     return ModelNotFound(f"model: {needs.model} ({why})", param="model")
 
 

@@ -94,11 +94,7 @@ class Endpoint:
         return Context(
             record.request_id,
             client,
-            {
-                name: inbound.headers[name]
-                for name in (*self._dialect.forwarded, *services.noticed)
-                if name in inbound.headers
-            },
+            context_headers(inbound, self._dialect, services),
             safe_query(inbound.rel_url.raw_query_string),
             services.door.passes_on(inbound.headers, inbound.query),
         )
@@ -142,6 +138,12 @@ class SeenEncoder:
 def address(inbound: web.BaseRequest) -> Address:
     """Where the client knocked."""
     return Address(inbound.path, inbound.query)
+
+
+def context_headers(inbound: web.BaseRequest, dialect: Dialect, services: Services) -> dict[str, str]:
+    """The client's headers that a backend may see."""
+    names = (*dialect.forwarded, *services.noticed)
+    return {name: inbound.headers[name] for name in names if name in inbound.headers}
 
 
 def in_session(request: Request, dialect: Dialect, inbound: web.BaseRequest) -> Request:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,10 +54,13 @@ def decide(needs: Needs, *pool: Backend, **settings: Any) -> Choice:
 PLAIN, SEES, THINKS = backend("plain"), backend("sees", vision=True), backend("thinks", thinking=True)
 MUTE, ABLE = backend("mute", tools=False), backend("able", vision=True, thinking=True)
 SMALL, LARGE = backend("small", context=1_000), backend("large", context=2_000)
+EMBEDS = msgspec.structs.replace(backend("embeds"), embeddings=True)
 CUT = backend("cut", context=1_000, max_output=200)
 
 
 # --- one backend, one reason -----------------------------------------------------------------------------------------
+
+TEXTS = Needs("m", frozenset(), 100, embeddings=True)
 
 # name -> (what is asked, of whom, how it is just now, why not or None)
 REASONS: dict[str, tuple[Needs, Backend, Condition, Refusal | None]] = {
@@ -88,6 +92,9 @@ REASONS: dict[str, tuple[Needs, Backend, Condition, Refusal | None]] = {
             "unfit", "holds 1000 tokens, needs 901 and 100 for the answer", lacks=("context",), room=900, tokens=901
         ),
     ),
+    "it only embeds": (needs(), EMBEDS, Condition(), Refusal("unfit", "only embeds", lacks=("kind",))),
+    "it does not embed": (TEXTS, PLAIN, Condition(), Refusal("unfit", "does not embed", lacks=("kind",))),
+    "it embeds": (TEXTS, EMBEDS, Condition(), None),
     "an output that is cut fits": (needs(size=800, output=5_000), CUT, Condition(), None),
     "an output that is cut, too small": (
         needs(size=801, output=5_000),
@@ -327,6 +334,10 @@ ERRORS: dict[str, tuple[Choice, GatewayError]] = {
     "disabled": (
         decide(needs(), backend("x", ("a",)), backend("y", enabled=False)),
         ModelNotFound("model: m (disabled: y)", param="model"),
+    ),
+    "it only embeds": (
+        decide(needs(), EMBEDS, backend("x", ("a",))),
+        ModelNotFound("model: m (only embeds: embeds)", param="model"),
     ),
     "too long": (
         decide(needs(size=3_000), SMALL, LARGE),

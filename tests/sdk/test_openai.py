@@ -334,3 +334,49 @@ def test_who_leaves_early_makes_room_for_the_next(client: OpenAI, provider: str)
         ) as stream:
             said = (chunk.choices[0].delta.content for chunk in stream if chunk.choices)
             assert next(text for text in said if text).strip() == "one"
+
+
+# --- embeddings ------------------------------------------------------------------------------------------------------
+
+
+def test_packed_as_the_sdk_asks_unasked_and_plain_are_the_same_vectors(client: OpenAI) -> None:
+    texts = ["the cat sat on the mat", "Grüße"]
+    packed = client.embeddings.create(model="embed", input=texts)
+    plain = client.embeddings.create(model="embed", input=texts, encoding_format="float")
+    assert [list(one.embedding) for one in packed.data] == [one.embedding for one in plain.data]
+    assert [one.index for one in packed.data] == [0, 1]
+    assert (packed.model, packed.object, packed.usage.prompt_tokens) == ("embed", "list", plain.usage.prompt_tokens)
+
+
+@pytest.mark.parametrize("given", ["hello", [1, 2, 3], [[1, 2], [3]]], ids=["one text", "tokens", "lists of tokens"])
+def test_every_form_of_input(client: OpenAI, given: Any) -> None:
+    answer = client.embeddings.create(model="embed", input=given, dimensions=8)
+    assert {len(one.embedding) for one in answer.data} == {8}
+    assert len(answer.data) == (2 if given == [[1, 2], [3]] else 1)
+
+
+def test_embeddings_fail_over(client: OpenAI) -> None:
+    answer = client.embeddings.with_raw_response.create(model="embed.failing", input="hello")
+    assert answer.headers["x-llmux-backend"] == "embed.second"
+    assert answer.parse().data
+
+
+def test_a_chat_backend_embeds_nothing_and_an_embedder_answers_nothing(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="does not embed"):
+        client.embeddings.create(model="demo:echo", input="hello")
+    with pytest.raises(openai.NotFoundError, match="only embeds: embed"):
+        client.chat.completions.create(model="embed", messages=[{"role": "user", "content": "hello"}])
+
+
+def test_a_client_embeds_only_with_what_it_may_use(gateway: Gateway) -> None:
+    with (
+        OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.narrow_token, max_retries=0) as narrow,
+        pytest.raises(openai.PermissionDeniedError),
+    ):
+        narrow.embeddings.create(model="embed", input="hello")
+
+
+def test_a_bad_wish_for_embeddings_says_where(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.embeddings.create(model="embed", input=["fine", {}])  # type: ignore[list-item]  # that is the test
+    assert raised.value.param == "input.1"
