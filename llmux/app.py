@@ -41,7 +41,10 @@ from llmux.server.models import Card
 from llmux.server.services import Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
+from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
+
+MEGABYTE = 1024 * 1024
 
 
 class Ground(Value):
@@ -97,7 +100,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
-    parts = Parts(planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random)
+    parts = Parts(
+        planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
+        Fetcher(limit=int(config.media.max_mb * MEGABYTE), patience=config.media.timeout, enabled=config.media.fetch),
+    )  # fmt: skip
     settings = Settings(config.max_retries, config.deadline)
     services = Services(
         dialects=TABLE,

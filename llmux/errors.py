@@ -81,6 +81,12 @@ class Unsupported(BadRequest):
     kind = "unsupported"
 
 
+class MediaNotFetched(Unsupported):
+    """A link of the client's leads nowhere that may be reached, and the backend takes no links; another may."""
+
+    retry = Retry.ELSEWHERE
+
+
 class ContentRefused(BadRequest):
     """The backend's policy refuses the request."""
 
@@ -133,6 +139,12 @@ class FieldRefused(BadRequest):
     """The backend does not know, or does not take, the field named in `param`."""
 
     kind, retry = "field_refused", Retry.WITHOUT_FIELD
+
+
+class UpgradeRefused(MethodNotAllowed):
+    """The client wants a WebSocket here. There is none: it goes on over HTTP once it is told so."""
+
+    status = 426
 
 
 # --- the backend's fault ---------------------------------------------------------------------------------------------

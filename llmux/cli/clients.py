@@ -10,13 +10,14 @@ class Program(Value, kw_only=True):
 
     In the values of `environment`, {url} is the gateway's address, {token} what lets the client in and {certificate}
     the file of the gateway's own certificate; a value that comes out empty is not set. `cleared` variables would
-    contradict these.
+    contradict these. `arguments`, with the same {url}, stand before the person's own.
     """
 
     command: str
     install: str
     environment: Mapping[str, str]
     cleared: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 CLIENTS: Mapping[str, Program] = {
@@ -29,5 +30,27 @@ CLIENTS: Mapping[str, Program] = {
             "NODE_EXTRA_CA_CERTS": "{certificate}",
         },
         cleared=("ANTHROPIC_API_KEY",),  # with both, Claude Code complains and sends both
+    ),
+    "codex": Program(
+        command="codex",
+        install="npm install -g @openai/codex",
+        environment={"LLMUX_TOKEN": "{token}", "CODEX_CA_CERTIFICATE": "{certificate}"},
+        # It takes a provider from its configuration only, and a value of that from its command line.
+        arguments=(
+            "-c",
+            'model_provider="llmux"',
+            "-c",
+            'model_providers.llmux={{name="llmux",base_url="{url}/v1",env_key="LLMUX_TOKEN",wire_api="responses"}}',
+        ),
+    ),
+    "gemini": Program(
+        command="gemini",
+        install="npm install -g @google/gemini-cli",
+        environment={
+            "GOOGLE_GEMINI_BASE_URL": "{url}",
+            "GEMINI_API_KEY": "{token}",
+            "NODE_EXTRA_CA_CERTS": "{certificate}",
+        },
+        cleared=("GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),  # they lead it past GEMINI_API_KEY
     ),
 }

@@ -25,6 +25,7 @@ for as long as the client runs. What stands after CLIENT is the client's own.
 \b
   llmux launch claude
   llmux launch claude -p "What does this project do?"
+  llmux launch codex --model claude-sonnet-4-6
   llmux launch --config work.toml claude --model sonnet
   eval "$(llmux launch --print claude)"     in this shell, from now on
 
@@ -55,12 +56,13 @@ def launch(ctx: click.Context, *, config: Path | None, only_print: bool, client:
     if command is None:
         raise Failure(f"there is no {program.command} on the PATH. Install it: {program.install}")
     if health(address) is not None:
-        ctx.exit(_run([command, *args], _environment(program, address)))
+        ctx.exit(_run([command, *arguments(program, address), *args], _environment(program, address)))
     from llmux.cli.beside import gateway
 
     _when_stopped(_leave)
     with gateway(config) as url:
-        ctx.exit(_run([command, *args], _environment(program, replace(address, url=url))))
+        there = replace(address, url=url)
+        ctx.exit(_run([command, *arguments(program, there), *args], _environment(program, there)))
 
 
 def _for_clients(config: Config) -> Address:
@@ -75,6 +77,11 @@ def changes(program: Program, address: Address) -> dict[str, str]:
     values = {"url": address.url, "token": address.token, "certificate": address.certificate}
     wanted = {name: value.format_map(values) for name, value in program.environment.items()}
     return {name: value for name, value in wanted.items() if value}
+
+
+def arguments(program: Program, address: Address) -> list[str]:
+    """What points `program` at the gateway on its command line."""
+    return [argument.format(url=address.url) for argument in program.arguments]
 
 
 def _cleared(program: Program, address: Address) -> tuple[str, ...]:
@@ -100,6 +107,8 @@ def _print(program: Program, address: Address) -> None:
         click.echo(f"unset {name}")
     for name, value in changes(program, address).items():
         click.echo(f"export {name}={shlex.quote(value)}")
+    if wanted := arguments(program, address):
+        click.echo(f"alias {program.command}={shlex.quote(shlex.join([program.command, *wanted]))}")
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:

@@ -105,6 +105,14 @@ class Token(Section):
     max_per_day: Amount | None = None
 
 
+class Media(Section):
+    """What clients point at, for backends that follow no links."""
+
+    fetch: bool = True  # from public addresses only
+    max_mb: Positive = 20  # of one link
+    timeout: Positive = 10  # s
+
+
 class Routing(Section):
     """How a backend is chosen."""
 
@@ -149,4 +157,5 @@ class Config(Section):
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
+    media: Media = Media()
     cors: Cors = Cors()

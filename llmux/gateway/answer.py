@@ -10,7 +10,17 @@ from llmux.dialects.base import Decoder
 from llmux.errors import BackendCut, BackendSlow, GatewayError
 from llmux.gateway.watch import Watch
 from llmux.ir.content import Opaque, ToolCall
-from llmux.ir.events import Batch, Event, MessageEnd, PartDelta, PartStart, PartState, StreamError, Verbatim
+from llmux.ir.events import (
+    Batch,
+    Event,
+    MessageEnd,
+    OtherChoice,
+    PartDelta,
+    PartStart,
+    PartState,
+    StreamError,
+    Verbatim,
+)
 from llmux.transports.base import Reply
 
 ENDS = (MessageEnd, StreamError)
@@ -24,7 +34,7 @@ def says_something(event: Event) -> bool:
         return event.content or event.done
     if isinstance(event, PartStart):
         return isinstance(event.part, ToolCall | Opaque)
-    return isinstance(event, PartDelta | PartState | MessageEnd)
+    return isinstance(event, PartDelta | PartState | OtherChoice | MessageEnd)
 
 
 def ended(batch: Batch) -> bool:

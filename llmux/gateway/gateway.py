@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator
 from msgspec.structs import replace
 
 from llmux.gateway.attempt import Attempt, attempt
+from llmux.gateway.media import carry
+from llmux.gateway.outbound import is_verbatim
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
 from llmux.gateway.tries import Ask, Tries, Won
@@ -49,8 +51,9 @@ class Gateway:
 
     def _asking(self, request: Request, context: Context) -> Ask[Attempt]:
         async def ask(backend: Backend, without: tuple[str, ...]) -> Attempt:
-            recipient = self._parts.recipient(backend, request.model, without)
-            return await attempt(request, context, recipient, self._parts.routes[backend.provider], self._parts.clock)
+            parts, to = self._parts, self._parts.recipient(backend, request.model, without)
+            asked = request if is_verbatim(request, to) else await carry(request, to.profile, parts.fetch)
+            return await attempt(asked, context, to, parts.routes[backend.provider], parts.clock)
 
         return ask
 

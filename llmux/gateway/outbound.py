@@ -49,15 +49,13 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         GatewayError: it cannot be said in the backend's dialect.
     """
     model, dialect = backend_model(to.backend, request.model), to.dialect
-    reasons = request.reasoning.mode in {"on", "auto"}
-    same = to.backend.verbatim and dialect.name == request.dialect
-    if same and request.original is not None and (to.profile.thinking or not reasons):
+    if request.original is not None and is_verbatim(request, to):
         form = dialect.form(request.form)
         body = _kept(request, request.original, model if form.model_in_body else None, to)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
         return Outgoing(path, headers, body, verbatim=True)
-    if reasons and not to.profile.thinking:
+    if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
         request = marked(request)
@@ -67,6 +65,16 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
     return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+
+
+def is_verbatim(request: Request, to: Recipient) -> bool:
+    """Whether `to` can be told what the client said, as it said it: the same dialect, and nothing to be left out."""
+    same = to.backend.verbatim and to.dialect.name == request.dialect and request.original is not None
+    return same and (to.profile.thinking or not _reasons(request))
+
+
+def _reasons(request: Request) -> bool:
+    return request.reasoning.mode in {"on", "auto"}
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:

@@ -6,6 +6,7 @@ from llmux.clock import Clock
 from llmux.gateway.attempt import Route
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
+from llmux.gateway.media import Fetch
 from llmux.gateway.outbound import Recipient
 from llmux.gateway.planner import Planner
 from llmux.ir.capability import Profile
@@ -32,6 +33,7 @@ class Parts(Value):
     clock: Clock
     tell: Listener
     chance: Callable[[], float]
+    fetch: Fetch  # what a client's link leads to, for backends that follow none
 
     def recipient(self, backend: Backend, model: str, without: tuple[str, ...]) -> Recipient:
         """`backend` as a request for `model` is prepared for it; `without` are fields that it has just refused."""

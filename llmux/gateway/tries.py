@@ -6,7 +6,7 @@ What is asked, and what an answer is, the caller knows. The exchange decides wha
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from llmux.errors import BackendUnreachable, GatewayError, OurLimit
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
@@ -69,7 +69,7 @@ class Tries:
 
     def failed(self, model: str, context: Context, backend: Backend, error: GatewayError, began: float) -> None:
         """A try failed, before or after it had won: write it down, and tell."""
-        if isinstance(error, OurLimit):
+        if isinstance(error, OurLimit | MediaNotFetched):
             return  # the backend was not even asked
         rest = self._parts.ledger.failed(backend, model, error)
         after = self._parts.clock.monotonic() - began
@@ -91,7 +91,7 @@ class Tries:
             reservation = await parts.ledger.reserve(backend)
             try:
                 answer = await ask(backend, step.without)
-            except BackendUnreachable:
+            except (BackendUnreachable, MediaNotFetched):
                 reservation.give_back()  # it cannot have seen the request
                 raise
         except BaseException:

@@ -42,6 +42,7 @@ class Profile(Value, kw_only=True):
     mid_system: bool = True  # system messages between others
     prefill: bool = True  # the last message may be the assistant's
     pdf: bool = False
+    links: tuple[str, ...] = ("*",)  # globs of the addresses that it fetches media from itself
     tool_result_media: bool = False  # images and files inside a tool's result
     alternate_roles: bool = False  # wants user and assistant in turn
     strict_tools: bool = True

@@ -74,6 +74,16 @@ class UsageUpdate(Event):
     usage: Usage
 
 
+class OtherChoice(Event):
+    """Facts of another candidate answer, number `choice` (1 and on): its parts, and last a MessageEnd of its own.
+
+    Only a client that asked for several hears of them. The usage is that of all, and told with the first one's end.
+    """
+
+    choice: int
+    events: "tuple[Event, ...]"
+
+
 class MessageEnd(Event):
     """The answer is complete. Last, once."""
 

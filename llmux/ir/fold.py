@@ -1,7 +1,7 @@
 """Events <-> a whole answer. Pure: fold(explode(response)) == response."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from llmux.ir.events import (
     Event,
     MessageEnd,
     MessageStart,
+    OtherChoice,
     PartCitation,
     PartDelta,
     PartEnd,
@@ -18,7 +19,8 @@ from llmux.ir.events import (
     PartState,
     StreamError,
 )
-from llmux.ir.response import Response
+from llmux.ir.response import Choice, Response
+from llmux.ir.usage import Usage
 
 # The field of each part that deltas append to. A part of another type has no deltas.
 GROWING: Mapping[type[Part], str] = {Text: "text", Reasoning: "text", Refusal: "text", ToolCall: "arguments"}
@@ -45,38 +47,66 @@ class _Growing:
         return msgspec.structs.replace(self.part, **changes) if changes else self.part
 
 
+class _Folding:
+    """One candidate answer while it is put together."""
+
+    def __init__(self) -> None:
+        self.parts: list[_Growing] = []
+        self.end: MessageEnd | None = None
+        self.start = MessageStart("", "")
+        self.others: dict[int, _Folding] = {}
+
+    def take(self, event: Event) -> None:
+        step = self._STEPS.get(type(event))
+        if step is not None:
+            step(self, event)
+
+    def built(self) -> tuple[Part, ...]:
+        return tuple(part.build() for part in self.parts)
+
+    def choices(self) -> tuple[Choice, ...]:
+        ended = ((other, other.end) for _, other in sorted(self.others.items()))
+        return tuple(Choice(other.built(), end.finish_reason, end.stop_sequence) for other, end in ended if end)
+
+    def _end(self, event: MessageEnd) -> None:
+        self.end = event
+
+    def _begin(self, event: MessageStart) -> None:
+        self.start = event
+
+    def _fail(self, event: StreamError) -> None:
+        raise event.error
+
+    def _other(self, event: OtherChoice) -> None:
+        other = self.others.setdefault(event.choice, _Folding())
+        for told in event.events:
+            other.take(told)
+
+    _STEPS: ClassVar[Mapping[type[Event], Callable[["_Folding", Any], object]]] = {
+        MessageStart: _begin,
+        PartStart: lambda self, event: self.parts.append(_Growing(event.part)),
+        PartDelta: lambda self, event: self.parts[event.index].deltas.append(event.delta),
+        PartState: lambda self, event: self.parts[event.index].states.append(event.state),
+        PartCitation: lambda self, event: self.parts[event.index].citations.append(event.citation),
+        OtherChoice: _other,
+        MessageEnd: _end,
+        StreamError: _fail,
+    }
+
+
 def fold(events: Iterable[Event]) -> Response:
     """The whole answer that `events` tell.
 
     Raises:
         GatewayError: the one that a StreamError carries, or BackendCut when there is no end.
     """
-    start, parts = MessageStart("", ""), list[_Growing]()
-
-    def begin(event: MessageStart) -> None:
-        nonlocal start
-        start = event
-
-    def fail(event: StreamError) -> None:
-        raise event.error
-
-    steps: Mapping[type[Event], Callable[[Any], object]] = {
-        MessageStart: begin,
-        PartStart: lambda event: parts.append(_Growing(event.part)),
-        PartDelta: lambda event: parts[event.index].deltas.append(event.delta),
-        PartState: lambda event: parts[event.index].states.append(event.state),
-        PartCitation: lambda event: parts[event.index].citations.append(event.citation),
-        StreamError: fail,
-    }
+    folding = _Folding()
     for event in events:
-        if isinstance(event, MessageEnd):
-            built = tuple(part.build() for part in parts)
-            return Response(
-                start.id, start.model, built, event.finish_reason, event.usage, event.stop_sequence, event.details
-            )
-        step = steps.get(type(event))
-        if step is not None:
-            step(event)
+        folding.take(event)
+        if end := folding.end:
+            told = (end.finish_reason, end.usage, end.stop_sequence, end.details)
+            start = folding.start
+            return Response(start.id, start.model, folding.built(), *told, others=folding.choices())
     raise BackendCut("The answer ended before it was complete.")
 
 
@@ -85,6 +115,9 @@ def explode(response: Response) -> Iterator[Event]:
     yield MessageStart(response.id, response.model, response.usage)
     for index, part in enumerate(response.parts):
         yield from _explode_part(index, part)
+    for number, choice in enumerate(response.others, 1):
+        parts = (event for index, part in enumerate(choice.parts) for event in _explode_part(index, part))
+        yield OtherChoice(number, (*parts, MessageEnd(choice.finish_reason, Usage(), choice.stop_sequence)))
     yield MessageEnd(response.finish_reason, response.usage, response.stop_sequence, response.details)
 
 

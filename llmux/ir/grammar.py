@@ -6,6 +6,7 @@ from llmux.ir.events import (
     Event,
     MessageEnd,
     MessageStart,
+    OtherChoice,
     PartCitation,
     PartDelta,
     PartEnd,
@@ -24,6 +25,7 @@ MESSAGE: Mapping[str, Mapping[type[Event], str]] = {
         PartCitation: "open",
         PartEnd: "open",
         UsageUpdate: "open",
+        OtherChoice: "open",
         MessageEnd: "done",
         StreamError: "done",
     },
@@ -41,23 +43,40 @@ class GrammarError(ValueError):
     """A decoder broke the order of events: a bug of ours, not of a backend."""
 
 
+class _Answer:
+    """How far one candidate answer has come."""
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        self._parts: dict[int, str] = {}
+
+    def take(self, event: Event) -> None:
+        self.state = _step(MESSAGE, self.state, event)
+        if isinstance(event, OF_A_PART):
+            _check_index(event, self._parts)
+            self._parts[event.index] = _step(PART, self._parts.get(event.index, "absent"), event)
+        elif isinstance(event, MessageEnd) and "open" in self._parts.values():
+            raise GrammarError("a part was left open")
+
+
 def check(events: Iterable[Event]) -> Iterator[Event]:
     """Pass `events` through.
 
     Raises:
         GrammarError: at the first event that is out of order, and at the end when the answer has no end.
     """
-    state, parts = "new", dict[int, str]()
+    first, others = _Answer("new"), dict[int, _Answer]()
     for event in events:
-        state = _step(MESSAGE, state, event)
-        if isinstance(event, OF_A_PART):
-            _check_index(event, parts)
-            parts[event.index] = _step(PART, parts.get(event.index, "absent"), event)
-        elif isinstance(event, MessageEnd) and "open" in parts.values():
-            raise GrammarError("a part was left open")
+        first.take(event)
+        if isinstance(event, OtherChoice):
+            other = others.setdefault(event.choice, _Answer("open"))
+            for told in event.events:
+                other.take(told)
+        elif isinstance(event, MessageEnd) and any(other.state != "done" for other in others.values()):
+            raise GrammarError("another candidate has no end")
         yield event
-    if state != "done":
-        raise GrammarError(f"the answer has no end (state {state})")
+    if first.state != "done":
+        raise GrammarError(f"the answer has no end (state {first.state})")
 
 
 def _check_index(event: "PartStart | PartDelta | PartState | PartCitation | PartEnd", parts: Mapping[int, str]) -> None:

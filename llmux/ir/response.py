@@ -20,8 +20,16 @@ class FinishReason(enum.Enum):
     PAUSE = "pause"
 
 
+class Choice(Value):
+    """Another candidate answer to the same request."""
+
+    parts: tuple[Part, ...]
+    finish_reason: FinishReason
+    stop_sequence: str | None = None
+
+
 class Response(Value):
-    """A whole answer. `model` is the backend's own name; `created` is in Unix seconds, 0 when not told."""
+    """A whole answer. `model` is the backend's own name; `others` are further candidates, where several are wanted."""
 
     id: str
     model: str
@@ -30,3 +38,4 @@ class Response(Value):
     usage: Usage = Usage()
     stop_sequence: str | None = None
     details: Extra | None = None
+    others: tuple[Choice, ...] = ()

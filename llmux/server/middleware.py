@@ -9,7 +9,15 @@ from aiohttp import web
 
 from llmux.dialects.base import Dialect, ErrorForm
 from llmux.dialects.paths import Paths
-from llmux.errors import BadRequest, ClientGone, GatewayError, InternalError, TooLarge
+from llmux.errors import (
+    BadRequest,
+    ClientGone,
+    GatewayError,
+    InternalError,
+    MethodNotAllowed,
+    TooLarge,
+    UpgradeRefused,
+)
 from llmux.server.cors import allow_origin, preflight
 from llmux.server.endpoint import RECORD, header_safe
 from llmux.server.peer import Network, client_address
@@ -51,7 +59,7 @@ class Middleware:
             if request.method == "OPTIONS":
                 response: web.StreamResponse = preflight(request, cors)
             else:
-                response = await self._find(request.method, request.path)(request)
+                response = await self._find_for(request)(request)
         except GatewayError as error:
             response = self._fail(request, error, record)
         except web.HTTPException as error:
@@ -64,6 +72,15 @@ class Middleware:
         if cors.origins and not response.prepared:
             allow_origin(request, response, cors)
         return response
+
+    def _find_for(self, request: web.BaseRequest) -> Handler:
+        """Who answers. A client that would rather have a WebSocket goes on at once when it hears 426 (Codex)."""
+        try:
+            return self._find(request.method, request.path)
+        except MethodNotAllowed:
+            if request.headers.get("upgrade", "").lower() == "websocket":
+                raise UpgradeRefused("llmux: no WebSocket here; the same is answered over HTTP.") from None
+            raise
 
     def _fail(self, request: web.BaseRequest, error: GatewayError, record: Record) -> web.Response:
         record.error = type(error).__name__

@@ -1,4 +1,4 @@
-"""llmux's CPU beside a bare aiohttp relay's, in one run: `python -m tests.bench.run [--rounds N] [--requests N]`.
+"""llmux's CPU beside a bare aiohttp relay's, in one run: `python -m tests.bench.run [--only NAME]`.
 
 Linux only. What counts is the ratio: both are driven in turn, with the same load, on the same machine. Every answer is
 read to its end and looked at, so that a fast failure is no good result. Nothing here is asserted.
@@ -16,51 +16,82 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 import orjson
+from msgspec.structs import replace
 
-from tests.bench.upstream import CHUNKS, TEXT
+from llmux.dialects.base import backend_path
+from llmux.dialects.registry import TABLE
+from llmux.ir.capability import Target
+from llmux.ir.content import Text
+from llmux.ir.request import Message, Request, Role
+from tests.bench.upstream import CHUNKS, TEXT, WHOLE
 
 TICK = os.sysconf("SC_CLK_TCK")
-CONFIG = """
-port = {port}
-store.url = "memory:"
-provider.o = {{ api = "openai", base_url = "{upstream}/v1", api_key = "k" }}
-provider.c = {{ api = "claude", base_url = "{upstream}", api_key = "k" }}
-backend = [{{ model = "o:openai", model_match = ["openai"] }}, {{ model = "c:claude", model_match = ["claude"] }}]
-"""
-OPENAI, CLAUDE = "/v1/chat/completions", "/v1/messages"
-MESSAGES = [{"role": "user", "content": "Tell me something. " * 40}]
+# What the configuration calls each dialect, and what its base URL ends in.
+BACKENDS: Mapping[str, tuple[str, str]] = {
+    "claude": ("claude", ""),
+    "openai_chat": ("openai", "/v1"),
+    "openai_responses": ("responses", "/v1"),
+    "gemini": ("gemini", "/v1beta"),
+    "ollama": ("ollama", ""),
+}
+ASKED = Request(
+    dialect="",
+    model="m",
+    messages=(Message(Role.USER, (Text(text="Tell me something. " * 40),)),),
+    max_output_tokens=99,
+)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`path` is the client's dialect, `model` leads to the backend's; the relay is asked in the backend's dialect."""
+    """A client of the dialect `client` asks a backend of the dialect `backend`."""
 
-    name: str
-    path: str
-    model: str
-    stream: bool
+    client: str
+    backend: str
+    stream: bool = True
+
+    @property
+    def name(self) -> str:
+        if not self.stream:
+            return f"small request, {self.client}"
+        return f"stream, {self.client}" + (f" on {self.backend}" if self.client != self.backend else ", verbatim")
 
     @property
     def fragments(self) -> int:
         return CHUNKS if self.stream else 1
 
+    @property
+    def path(self) -> str:
+        version = "/v1beta" if self.client == "gemini" else "/v1" if self.client.startswith("openai") else ""
+        return version + backend_path(TABLE[self.client], self.backend, stream=self.stream)
+
     def body(self) -> bytes:
-        return orjson.dumps({"model": self.model, "max_tokens": 99, "stream": self.stream, "messages": MESSAGES})
+        """The request, in the client's words; the model's name leads to the backend."""
+        asked = replace(ASKED, dialect=self.client, stream=self.stream)
+        wire = TABLE[self.client].encode_request(asked, Target(self.backend)).body
+        return orjson.dumps({**wire, "stream": self.stream} if "model" in wire else wire)
 
 
-SCENARIOS = [
-    Scenario("small request", OPENAI, "openai", False),
-    Scenario("verbatim stream, openai", OPENAI, "openai", True),
-    Scenario("verbatim stream, claude", CLAUDE, "claude", True),
-    Scenario("translated stream, claude client on openai", CLAUDE, "openai", True),
-    Scenario("translated stream, openai client on claude", OPENAI, "claude", True),
-]
+def scenarios(wanted: str) -> list[Scenario]:
+    """Every pair of dialects that are both there; `wanted` is part of the name."""
+    pairs = [Scenario(client, backend) for backend in TABLE for client in TABLE]
+    return [one for one in (Scenario("openai_chat", "openai_chat", stream=False), *pairs) if wanted in one.name]
+
+
+def configuration(port: int, upstream: str) -> str:
+    """A provider a dialect, asked by the dialect's name as the model's."""
+    lines = [f"port = {port}", 'store.url = "memory:"']
+    for name in TABLE:
+        api, end = BACKENDS[name]
+        lines.append(f'provider.{name} = {{ api = "{api}", base_url = "{upstream}{end}", api_key = "k" }}')
+    backends = ", ".join(f'{{ model = "{name}:{name}", model_match = ["{name}"] }}' for name in TABLE)
+    return "\n".join([*lines, f"backend = [{backends}]"])
 
 
 def free_port() -> int:
@@ -97,7 +128,7 @@ def memory_mb(pid: int) -> float:
 async def load(url: str, scenario: Scenario, requests: int, concurrency: int) -> None:
     """Ask `requests` times, `concurrency` at once; every answer must say everything."""
     left, body = iter(range(requests)), scenario.body()
-    expected = scenario.fragments if scenario.stream else 40
+    expected = scenario.fragments if scenario.stream else WHOLE
 
     async def client(session: aiohttp.ClientSession) -> None:
         for _ in left:
@@ -119,12 +150,13 @@ def microseconds(pid: int, url: str, scenario: Scenario, requests: int) -> float
 
 def floor_of(scenario: Scenario) -> Scenario:
     """What the relay is asked: the same backend in its own dialect."""
-    return Scenario(scenario.name, OPENAI if scenario.model == "openai" else CLAUDE, scenario.model, scenario.stream)
+    return Scenario(scenario.backend, scenario.backend, scenario.stream)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--only", default="", help="part of a scenario's name")
     options.add_argument(
         "--requests", type=int, default=0, help="of each measurement; 0: as many as take a second or so"
     )
@@ -132,7 +164,7 @@ def main() -> None:
     ports = [free_port() for _ in range(3)]
     upstream, relay_url, llmux_url = (f"http://127.0.0.1:{port}" for port in ports)
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as config, contextlib.ExitStack() as stack:
-        config.write(CONFIG.format(port=ports[2], upstream=upstream))
+        config.write(configuration(ports[2], upstream))
         config.flush()
         stack.enter_context(process("tests.bench.upstream", str(ports[0]), port=ports[0]))
         relay = stack.enter_context(process("tests.bench.relay", str(ports[1]), upstream, port=ports[1]))
@@ -142,7 +174,7 @@ def main() -> None:
             assert answer.status == 200
         print(f"start to first healthy answer {time.perf_counter() - began:.2f} s, idle {memory_mb(llmux.pid):.0f} MB")
         print(f"{'CPU per request or fragment, us (median)':46} {'relay':>8} {'llmux':>8} {'ratio':>6}")
-        for scenario in SCENARIOS:
+        for scenario in scenarios(chosen.only):
             requests = chosen.requests or (300 if scenario.stream else 4000)
             pairs = [
                 (

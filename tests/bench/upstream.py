@@ -1,82 +1,70 @@
-"""The backend of the benchmark: answers that are rendered once, in both dialects.
+"""The backend of the benchmark: answers that are rendered once, in every dialect.
 
 `python -m tests.bench.upstream PORT`
 """
 
 import asyncio
 import sys
+from collections.abc import Iterator
 
-import orjson
 from aiohttp import web
+
+from llmux.dialects.base import AnswerForm, Dialect
+from llmux.dialects.paths import Paths
+from llmux.dialects.registry import TABLE
+from llmux.ir.content import Text
+from llmux.ir.events import Event, MessageEnd, MessageStart, PartDelta, PartEnd, PartStart
+from llmux.ir.fold import fold
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
 
 CHUNKS = 200
 TEXT = "word of sixteen."
+WHOLE = 40  # so often is TEXT said in an answer that is not streamed
+FORM = AnswerForm(id="1", model="m", created=1)
 
 
-def data(document: object, event: bytes = b"") -> bytes:
-    name = b"event: %b\n" % event if event else b""
-    return name + b"data: " + orjson.dumps(document) + b"\n\n"
+def answer(count: int) -> Iterator[Event]:
+    """TEXT so many times, an event each."""
+    yield MessageStart("1", "m")
+    yield PartStart(0, Text())
+    yield from [PartDelta(0, TEXT)] * count
+    yield PartEnd(0)
+    yield MessageEnd(FinishReason.END, Usage(10, count))
 
 
-def openai_stream() -> list[bytes]:
-    def chunk(delta: dict[str, object], finish: str | None = None) -> dict[str, object]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-        return {**head, "system_fingerprint": "fp", "choices": [choice]}
+class Rendered:
+    """A dialect's answers: the writes of the stream, and the whole one."""
 
-    usage = {"prompt_tokens": 10, "completion_tokens": CHUNKS, "total_tokens": CHUNKS + 10}
-    return [
-        data(chunk({"role": "assistant", "content": ""})),
-        *[data(chunk({"content": TEXT}))] * CHUNKS,
-        data(chunk({}, "stop")),
-        data({**chunk({}), "choices": [], "usage": usage}),
-        b"data: [DONE]\n\n",
-    ]
+    def __init__(self, dialect: Dialect) -> None:
+        encoder = dialect.encoder(FORM)
+        self.content_type = dialect.content_type
+        self.stream = [data for event in answer(CHUNKS) if (data := encoder.feed([event]))]
+        self.whole = dialect.encode_response(fold(answer(WHOLE)), FORM)
 
 
-def claude_stream() -> list[bytes]:
-    def event(kind: str, **fields: object) -> bytes:
-        return data({"type": kind, **fields}, kind.encode())
-
-    message = {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": None,
-        "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 1},
-    }  # fmt: skip
-    return [
-        event("message_start", message=message),
-        event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
-        *[event("content_block_delta", index=0, delta={"type": "text_delta", "text": TEXT})] * CHUNKS,
-        event("content_block_stop", index=0),
-        event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 200}),
-        event("message_stop"),
-    ]
+RENDERED = Paths((path, Rendered(dialect)) for dialect in TABLE.values() for path in dialect.inbound)
 
 
-WHOLE = orjson.dumps(
-    {
-        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT * 40}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 160, "total_tokens": 170},
-    }
-)  # fmt: skip
-STREAMS = {"/v1/chat/completions": openai_stream(), "/v1/messages": claude_stream()}
-
-
-async def answer(request: web.BaseRequest) -> web.StreamResponse:
+async def handle(request: web.BaseRequest) -> web.StreamResponse:
     """One event a write, as fast as the reader takes them."""
     body = await request.read()
-    if b'"stream":true' not in body.replace(b" ", b""):
-        return web.Response(body=WHOLE, content_type="application/json")
-    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    rendered = RENDERED.find(request.path)
+    if rendered is None:
+        return web.Response(status=404)
+    streamed = b'"stream":true' in body.replace(b" ", b"") or ":stream" in request.path
+    if not streamed:
+        return web.Response(body=rendered.whole, content_type="application/json")
+    response = web.StreamResponse(headers={"content-type": rendered.content_type})
     await response.prepare(request)
-    for event in STREAMS[request.path]:
+    for event in rendered.stream:
         await response.write(event)
     await response.write_eof()
     return response
 
 
 async def main(port: int) -> None:
-    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    runner = web.ServerRunner(web.Server(handle, access_log=None))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await asyncio.Event().wait()

@@ -1,6 +1,8 @@
 """`llmux launch` with a stand-in for Claude Code, which tells what it was given and asks the gateway."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,8 +42,6 @@ def env(home: Path, tools: Path, **more: str) -> dict[str, str]:
 
 
 def told_by(done: subprocess.CompletedProcess[str]) -> dict:
-    import json
-
     assert done.stdout, done.stderr
     return json.loads(done.stdout)
 
@@ -186,6 +186,25 @@ def test_the_environment_is_printed(call, home: Path, config: str, lines: list[s
     told = call("launch", "--print", "claude")
     assert told.exit_code == 0
     assert told.output.splitlines() == [line.format(home=home) for line in lines]
+
+
+def test_codex_is_told_on_its_command_line(tmp_path: Path, tools: Path, free_port: int) -> None:
+    """It reads no address from the environment."""
+    (tools / "codex").write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    (tools / "codex").chmod(0o755)
+    with running("start", env=env(tmp_path, tools), cwd=tmp_path) as gateway:
+        told = llmux("launch", "codex", "exec", "hello", env=env(tmp_path, tools), cwd=tmp_path)
+    *_, provider, own, prompt = json.loads(told.stdout)
+    assert f'base_url="{gateway.url}/v1"' in provider
+    assert (own, prompt) == ("exec", "hello")
+
+
+def test_and_by_an_alias_in_a_shell(call, home: Path) -> None:
+    told = call("launch", "--print", "codex")
+    variable, alias = told.output.splitlines()
+    assert variable == "export LLMUX_TOKEN=llmux"
+    words = shlex.split(shlex.split(alias)[1].removeprefix("codex="))
+    assert words[1:] == [argument.format(url="http://127.0.0.1:8082") for argument in CLIENTS["codex"].arguments]
 
 
 def test_rows_say_how_to_install_their_client() -> None:

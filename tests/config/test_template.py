@@ -8,7 +8,7 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from llmux.config.schema import Backend, Config, Cors, Provider, Role, Routing, Secret, Section, Store, Token
+from llmux.config.schema import Backend, Config, Cors, Media, Provider, Role, Routing, Secret, Section, Store, Token
 from llmux.config.tables import builtin, template
 from tests.config.places import Place
 
@@ -26,9 +26,10 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Role: ("role", "analyzer"),
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
+    Media: ("media",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "cors"}
+NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "media", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:

@@ -124,8 +124,7 @@ CONTROLS: dict[str, tuple[Wire, Profile, Wire, tuple[str, ...]]] = {
     "extensions": (
         {"sampling": Sampling(top_k=3, min_p=0.1)}, Profile(), {}, ("dropped=top_k", "dropped=min_p"),
     ),
-    "several answers": ({"choices": 2}, Profile(), {}, ("approx=n",)),
-    "several answers, own": ({"choices": 2, "dialect": "openai_chat"}, Profile(), {"n": 2}, ("approx=n",)),
+    "several answers": ({"choices": 2}, Profile(), {"n": 2}, ()),
     "who and where": (
         {"session": "s", "user_id": "u" * 65, "service_tier": "auto"}, OPENAI,
         {"prompt_cache_key": "s", "safety_identifier": hashlib.sha256(b"u" * 65).hexdigest()}, (),

@@ -17,6 +17,7 @@ from llmux.errors import (
     ContextTooLong,
     GatewayError,
     KeyRefused,
+    MediaNotFetched,
     ModelNotFound,
     RateLimited,
 )
@@ -27,6 +28,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
+from llmux.ir.content import Inline
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
 from llmux.ir.request import Request
 from llmux.responder import Client, Context
@@ -60,6 +62,7 @@ class Table:
     def __init__(self, *transports: ScriptedTransport, **changes: object) -> None:
         self.clock = FakeClock()
         self.facts: list[Fact] = []
+        self.fetched: list[str] = []
         self.transports = dict(zip("abc", transports, strict=False))
         store = MemoryStore(self.clock)
         self.limits = Keeper()
@@ -89,8 +92,16 @@ class Table:
             self.clock,
             self.facts.append,
             lambda: 0.5,
+            self.fetch,
         )
         self.gateway = Gateway(parts, Settings())
+
+    async def fetch(self, url: str) -> Inline:
+        """What a link leads to."""
+        self.fetched.append(url)
+        if url == "https://x.test/nothing":
+            raise MediaNotFetched("nothing there")
+        return Inline("image/png", "AAAA")
 
     async def ask(self, body: object = HELLO, client: Client | None = None) -> list[Event]:
         """Every event of the answer; time passes as soon as nothing else happens."""
@@ -343,3 +354,39 @@ async def backend_of(table: Table) -> str:
     opened = (await table.ask())[0]
     assert isinstance(opened, Opened)
     return opened.backend
+
+
+# --- links that a backend does not follow -----------------------------------------------------------------------------
+
+NO_LINKS = {"profile": Profile(links=("gs://*",), vision=True), "verbatim": False}
+
+
+def seen(*urls: str) -> dict[str, object]:
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return {**HELLO, "messages": [{"role": "user", "content": pictures}]}
+
+
+async def test_a_link_is_fetched_for_a_backend_that_follows_none() -> None:
+    table = Table(ScriptedTransport(OK), a=NO_LINKS)
+    await table.ask(seen("https://x.test/1.png", "gs://kept/2.png", "https://x.test/1.png"))
+    (call,) = table.transports["a"].calls
+    parts = orjson.loads(call.body)["messages"][0]["content"]
+    carried, kept = "data:image/png;base64,AAAA", "gs://kept/2.png"
+    assert [part["image_url"]["url"] for part in parts] == [carried, kept, carried]
+    assert table.fetched == ["https://x.test/1.png"]
+
+
+async def test_a_link_that_leads_nowhere_is_no_failure_of_the_backend() -> None:
+    """Another backend may follow it; this one was not asked, and does not rest."""
+    table = Table(ScriptedTransport(), ScriptedTransport(OK), a=NO_LINKS, b={"profile": Profile(vision=True)})
+    opened, *_ = await table.ask(seen("https://x.test/nothing"))
+    assert isinstance(opened, Opened)
+    assert opened.backend == "b"
+    assert table.transports["a"].calls == []
+    assert table.ledger.nobody_rests
+
+
+async def test_a_client_hears_which_link_it_was() -> None:
+    table = Table(ScriptedTransport(), a=NO_LINKS)
+    with pytest.raises(MediaNotFetched, match="nothing there"):
+        await table.ask(seen("https://x.test/nothing"))

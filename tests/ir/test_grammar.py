@@ -9,6 +9,7 @@ from llmux.ir.events import (
     MessageEnd,
     MessageStart,
     Opened,
+    OtherChoice,
     PartCitation,
     PartDelta,
     PartEnd,
@@ -35,6 +36,7 @@ CUT = StreamError(BackendCut("cut"))
 LEGAL: dict[str, list[Event]] = {
     "an empty answer": [START, END],
     "an error first": [CUT],
+    "another candidate": [START, OPEN, OtherChoice(1, (OPEN,)), CLOSE, OtherChoice(1, (CLOSE, END)), END],
     "an error after the start": [START, CUT],
     "an error within a part": [START, OPEN, DELTA, CUT],
     "everything": [
@@ -54,6 +56,8 @@ LEGAL: dict[str, list[Event]] = {
 }
 ILLEGAL: dict[str, tuple[list[Event], str]] = {
     "nothing": ([], "no end"),
+    "another candidate without an end": ([START, OtherChoice(1, (OPEN, CLOSE)), END], "another candidate has no end"),
+    "another candidate out of order": ([START, OtherChoice(1, (CLOSE,)), END], "PartEnd in state absent"),
     "no end": ([START, OPEN, CLOSE], "no end"),
     "no start": ([OPEN], "PartStart in state new"),
     "an end without a start": ([END], "MessageEnd in state new"),

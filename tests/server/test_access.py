@@ -128,6 +128,16 @@ async def test_unknown_paths_and_methods() -> None:
         assert (await house.session.head(house.url + "/api/hello")).status == 404
 
 
+async def test_a_client_that_wants_a_web_socket_is_told_to_do_without() -> None:
+    """Codex goes on over HTTP at once when it hears 426."""
+    headers = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    async with running() as house:
+        answer = await house.session.get(house.url + "/v1/chat/completions", headers=headers)
+        assert answer.status == 426
+        assert "over HTTP" in (await answer.json())["error"]["message"]
+        assert (await house.session.get(house.url + "/v1/chat/completions")).status == 405
+
+
 @pytest.mark.parametrize("path", ["/v1/v1/messages", "/v1/messages/", "/messages", "/chat/completions", "/v1/models/"])
 async def test_base_urls_are_written_in_every_way(path: str) -> None:
     async with running() as house:

@@ -20,6 +20,7 @@ from llmux.ir.events import (
     Event,
     MessageEnd,
     MessageStart,
+    OtherChoice,
     PartCitation,
     PartDelta,
     PartEnd,
@@ -42,15 +43,18 @@ class Encoder:
     """Events -> a client's stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_after", "_apart", "_before", "_calls", "_citations", "_form", "_head", "_length", "_opening",
-        "_part", "_pending", "_reasoned", "_refused", "_sources", "_states", "_tail", "_told",
+        "_after", "_apart", "_before", "_calls", "_citations", "_form", "_head", "_index", "_length", "_opening",
+        "_others", "_part", "_pending", "_reasoned", "_refused", "_sources", "_states", "_tail", "_told",
     )  # fmt: skip
 
-    def __init__(self, form: AnswerForm) -> None:
+    def __init__(self, form: AnswerForm, index: int = 0) -> None:
+        """`index`: which of several choices it tells. The first one leads the others, which have one each."""
         self._form = form
+        self._index = index
+        self._others: dict[int, Encoder] = {}
         about = {"id": f"chatcmpl-{form.id}", "object": "chat.completion.chunk", "created": form.created}
         self._opening = b"data: " + line({**about, "model": form.model})[:-1]
-        self._head = self._opening + b',"choices":[{"index":0,"delta":{'
+        self._head = self._opening + b',"choices":[{"index":%d,"delta":{' % index
         usage = b',"usage":null' if form.include_usage else b""
         self._tail = b'},"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
         self._before = self._after = b""
@@ -184,15 +188,23 @@ class Encoder:
         self._citations.append(event.citation)
         return b""
 
+    def _other(self, event: OtherChoice) -> bytes:
+        other = self._others.get(event.choice)
+        role = b""
+        if other is None:
+            other = self._others[event.choice] = Encoder(self._form, event.choice)
+            role = other.feed([MessageStart("", "")])
+        return role + other.feed(event.events)
+
     def _end(self, event: MessageEnd) -> bytes:
         word = line(encode_finish(event.finish_reason, self._form))
         finish = self._chunk(b"").replace(b'"finish_reason":null', b'"finish_reason":' + word)
-        if self._form.include_usage:
+        if self._form.include_usage and not self._index:
             last = {"choices": [], "usage": encode_usage(event.usage), **encode_tier(event.usage)}
             finish += self._opening + b"," + line(last)[1:] + b"\n\n"
         # The finish reason alone does not say that the model refused.
         silent = event.finish_reason is FinishReason.REFUSAL and not self._refused
-        return (self._chunk(b'"refusal":' + line(REFUSED)) if silent else b"") + finish + DONE
+        return (self._chunk(b'"refusal":' + line(REFUSED)) if silent else b"") + finish + (b"" if self._index else DONE)
 
     def _fail(self, event: StreamError) -> bytes:
         return b"data: " + line(error_document(event.error)) + b"\n\n" + DONE
@@ -211,6 +223,7 @@ class Encoder:
         PartState: _state,
         PartCitation: _cite,
         PartEnd: lambda self, _: self._end_part(),
+        OtherChoice: _other,
         MessageEnd: _end,
         StreamError: _fail,
     }

@@ -1,6 +1,6 @@
-"""What chunks say -> events: tolerant of everything that servers of this wire were seen to send.
+"""What the chunks say of one choice -> events: tolerant of everything that servers of this wire were seen to send.
 
-It reads documents, not bytes: `stream.py` cuts frames for it, and `response.py` gives it a whole answer as one chunk.
+It reads documents, not bytes, and knows of one choice only: `chunks.py` leads as many as there are.
 One part is open at a time, so what comes while a call's arguments are incomplete waits behind them. Nothing is ended
 before the end: finish reasons come early, twice or never, and usage comes after them.
 """
@@ -16,9 +16,7 @@ from llmux.dialects.openai_chat.answer import (
     client_name,
     decode_citation,
     failed_finish,
-    fault_in,
     finish_reason,
-    usage_in,
 )
 from llmux.dialects.openai_chat.calls import Call, Calls, Fragment, fragment_of
 from llmux.dialects.openai_chat.content import thinking_text
@@ -33,7 +31,7 @@ from llmux.dialects.openai_chat.reasoning import (
 )
 from llmux.dialects.openai_chat.schema import NO_WORDS
 from llmux.ir.content import Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
-from llmux.ir.events import Event, MessageEnd, MessageStart
+from llmux.ir.events import Event, MessageEnd
 from llmux.ir.usage import Usage
 from llmux.ir.writer import EventWriter
 
@@ -43,11 +41,11 @@ TEXT, REASONING, REFUSAL = Text(), Reasoning(), Refusal()
 
 
 class Reader:
-    """One answer's chunks -> events. Only the first of several choices is heard."""
+    """One choice -> its events. `seed` makes the ids of calls that come without one."""
 
     __slots__ = (
-        "_called", "_calls", "_details", "_live", "_names", "_refused", "_seed", "_source", "_usage", "_waiting",
-        "_words", "_writer", "begun", "spoke",
+        "_called", "_calls", "_details", "_live", "_names", "_refused", "_source", "_waiting", "_words", "_writer",
+        "seed", "spoke",
     )  # fmt: skip
 
     def __init__(self, names: Names) -> None:
@@ -59,43 +57,15 @@ class Reader:
         self._details: list[Wire] = []
         self._source = ""  # where this stream says its reasoning: servers that use two fields say it twice
         self._words: list[str] = []
-        self._usage: Usage | None = None
-        self._seed = ""
+        self.seed = ""
         self._called = 0
         self._refused = False
-        self.begun = False  # until then only `begin` or `chunk` may be called
         self.spoke = False  # something was said
 
     @property
     def finished(self) -> bool:
         """Whether a finish reason has been given."""
         return bool(self._words)
-
-    def chunk(self, chunk: Wire, out: list[Event]) -> None:
-        """Append the events of any chunk.
-
-        Raises:
-            GatewayError: the chunk tells of a failure.
-        """
-        if failure := fault_in(chunk):
-            raise failure
-        self.count(usage_in(chunk))
-        choices = objects(chunk.get("choices"))
-        if not self.begun and (choices or chunk.get("id")):
-            self.begin(chunk.get("id"), chunk.get("created"), chunk.get("model"), out)
-        for choice in choices:
-            if choice.get("index") in (0, None):
-                self._choice(choice, out)
-
-    def count(self, usage: Usage | None) -> None:
-        """Note the usage, if any; it may come at any time and replaces what was told before."""
-        self._usage = usage or self._usage
-
-    def begin(self, answer: Any, created: Any, model: Any, out: list[Event]) -> None:
-        """Append the beginning: who answers, as far as it is told."""
-        self.begun = True
-        self._seed = f"{answer}:{created}"
-        out.append(MessageStart(answer if isinstance(answer, str) else "", model if isinstance(model, str) else ""))
 
     def finish(self, word: Any) -> None:
         """Note a finish reason.
@@ -108,7 +78,12 @@ class Reader:
         if isinstance(word, str) and word not in NO_WORDS:
             self._words.append(word)
 
-    def _choice(self, choice: Wire, out: list[Event]) -> None:
+    def choice(self, choice: Wire, out: list[Event]) -> None:
+        """Append the events of one entry of a chunk's choices.
+
+        Raises:
+            GatewayError: it tells of a failure.
+        """
         if isinstance(delta := choice.get("delta"), dict):
             self._delta(delta, out)
         # A whole answer, which may have an empty delta too; some send the message also as a stream's last chunk.
@@ -287,14 +262,14 @@ class Reader:
 
     def _new_id(self) -> str:
         """An id for a call that came without one. Nothing here is random: it follows from the answer and the place."""
-        return f"call_{hashlib.sha256(f'{self._seed}:{self._called}'.encode(errors='replace')).hexdigest()[:24]}"
+        return f"call_{hashlib.sha256(f'{self.seed}:{self._called}'.encode(errors='replace')).hexdigest()[:24]}"
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
-    def end(self, out: list[Event]) -> None:
+    def end(self, usage: Usage, out: list[Event]) -> None:
         """Append what was held back, and the end of the answer."""
         self._hang_up(out, at_end=True)
         self._flush_details(out)
         self._writer.close(out)
         reason = finish_reason(self._words, called=self._called > 0, refused=self._refused)
-        out.append(MessageEnd(reason, self._usage or Usage()))
+        out.append(MessageEnd(reason, usage))

@@ -165,10 +165,7 @@ def _encode_stream(request: Request, draft: Draft) -> Wire:
     wire: Wire = {"stream": True} if request.stream else {}
     if request.stream and draft.target.profile.stream_usage:
         wire["stream_options"] = {"include_usage": True}
-    if request.choices > 1:
-        draft.losses.approx("n")
-        wire |= {"n": request.choices} if draft.own else {}
-    return wire
+    return wire | ({"n": request.choices} if request.choices > 1 else {})
 
 
 def _encode_foreign(request: Request, draft: Draft) -> Wire:

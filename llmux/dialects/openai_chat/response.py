@@ -18,8 +18,8 @@ from llmux.dialects.openai_chat.answer import (
     fault_in,
     told_reason,
 )
+from llmux.dialects.openai_chat.chunks import Chunks
 from llmux.dialects.openai_chat.content import SEPARATOR, joined
-from llmux.dialects.openai_chat.reader import Reader
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, objects
 from llmux.dialects.openai_chat.schema import NAME, REFUSED
 from llmux.dialects.openai_chat.usual import UNUSUAL, decode_body, usage_of
@@ -27,7 +27,7 @@ from llmux.errors import BackendGarbled
 from llmux.ir.content import Opaque, Part, Reasoning, Refusal, Text, ToolCall, keep, restore
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import fold
-from llmux.ir.response import FinishReason, Response
+from llmux.ir.response import Choice, FinishReason, Response
 from llmux.ir.usage import Usage
 from llmux.wire.sse import DONE, SseFramer
 
@@ -44,12 +44,12 @@ def decode_response(body: bytes, names: Names) -> Response:
         GatewayError: it tells of a failure, whatever its status said.
     """
     documents = _documents(body)
-    reader, events = Reader(names), list[Event]()
+    chunks, events = Chunks(names), list[Event]()
     for document in documents:
-        reader.chunk(document, events)
-    if not reader.finished and not reader.spoke:
+        chunks.chunk(document, events)
+    if not chunks.first.finished and not chunks.first.spoke:
         raise BackendGarbled("The backend's answer holds no message.")
-    reader.end(events)
+    chunks.end(events)
     details = keep(NAME, documents[0], KNOWN) if len(documents) == 1 else None
     return replace(fold(events), details=details)
 
@@ -69,25 +69,25 @@ def _documents(body: bytes) -> list[Wire]:
 
 def encode_response(response: Response, form: AnswerForm) -> bytes:
     """The body that a client of this dialect gets: its own name of the model, our id of the answer."""
-    choice = {
-        "index": 0,
-        "message": _message(response, form),
-        "logprobs": None,
-        "finish_reason": encode_finish(response.finish_reason, form),
-    }
+    answers: tuple[Response | Choice, ...] = (response, *response.others)
     body: Wire = {
         "id": f"chatcmpl-{form.id}",
         "object": "chat.completion",
         "created": form.created,
         "model": form.model,
-        "choices": [choice],
+        "choices": [_choice(index, answer, form) for index, answer in enumerate(answers)],
         "usage": encode_usage(response.usage),
         **encode_tier(response.usage),
     }
     return orjson.dumps({**body, **restore(NAME, response.details)})
 
 
-def _message(response: Response, form: AnswerForm) -> Wire:
+def _choice(index: int, answer: Response | Choice, form: AnswerForm) -> Wire:
+    reason = encode_finish(answer.finish_reason, form)
+    return {"index": index, "message": _message(answer, form), "logprobs": None, "finish_reason": reason}
+
+
+def _message(response: Response | Choice, form: AnswerForm) -> Wire:
     parts = response.parts
     spoken = tuple(Text(text=part.text) if isinstance(part, Opaque) and part.text else part for part in parts)
     text = joined(spoken)

@@ -112,7 +112,6 @@ LOSSES: Mapping[str, str] = {
     "top_logprobs": "Left out where the model takes none.",
     "max_tokens": "Cut to what the model can write at most.",
     "stop": "Stop sequences beyond those that the model takes are left out.",
-    "n": "Only the first of several answers is passed on.",
     "user_id": "The name of the user is left out for backends other than OpenAI.",
     "service_tier": "The client's tier of service is left out.",
     "verbosity": "Left out where the client's own API is another.",

@@ -1,6 +1,6 @@
 """A backend's stream -> events. The way back is `encoder.py`; a stream that stays as it is, `verbatim.py`.
 
-Usual chunks are read by type, which takes a third of the time; every other one as a document, by `reader.py`. An
+Usual chunks are read by type, which takes a third of the time; every other one as a document, by `chunks.py`. An
 answer ends at `[DONE]`, or with the connection once it has given a finish reason: anything less is a cut.
 
 Reference: https://platform.openai.com/docs/api-reference/chat-streaming
@@ -11,8 +11,8 @@ from contextlib import suppress
 from llmux.dialects.base import Names
 from llmux.dialects.openai_chat.answer import decode_document, usage_in
 from llmux.dialects.openai_chat.calls import Fragment
+from llmux.dialects.openai_chat.chunks import Chunks
 from llmux.dialects.openai_chat.errors import decode_error
-from llmux.dialects.openai_chat.reader import Reader
 from llmux.dialects.openai_chat.usual import UNUSUAL, Delta, decode_chunk, edge, usage_of
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
@@ -26,11 +26,11 @@ CUT = "The backend's answer broke off."
 class Decoder:
     """A backend's stream -> events. See dialects.base.Decoder."""
 
-    __slots__ = ("_done", "_framer", "_over", "_plain", "_reader")
+    __slots__ = ("_chunks", "_done", "_framer", "_over", "_plain")
 
     def __init__(self, names: Names) -> None:
         self._framer = SseFramer()
-        self._reader = Reader(names)
+        self._chunks = Chunks(names)
         self._plain: list[bytes] | None = []  # the bytes so far, until a frame shows that this is a stream
         self._done = False
         self._over = False
@@ -58,15 +58,15 @@ class Decoder:
             pass  # half a frame: what came before it decides
         except GatewayError as error:
             return self._fail(error, out)
-        if self._done or self._reader.finished:
+        if self._done or self._chunks.first.finished:
             return self._end(out)
-        return self._fail(BackendCut(CUT) if self._reader.begun else BackendGarbled(EMPTY), out)
+        return self._fail(BackendCut(CUT) if self._chunks.begun else BackendGarbled(EMPTY), out)
 
     def _blocks(self, blocks: list[bytes], out: list[Event]) -> None:
         """Read whole frames. A usual one is a single line: what has more lines is no JSON behind the first word."""
-        reader = self._reader
+        chunks, reader = self._chunks, self._chunks.first
         for number, block in enumerate(blocks):
-            if reader.begun and block[:6] == b"data: ":
+            if chunks.begun and block[:6] == b"data: ":
                 try:
                     delta = decode_chunk(block[6:]).choices[0].delta
                 except UNUSUAL:
@@ -84,7 +84,7 @@ class Decoder:
 
     def _say(self, delta: Delta, out: list[Event]) -> None:
         """Reasoning, text and calls of one chunk: in the order in which a model says them."""
-        reader = self._reader
+        reader = self._chunks.first
         if delta.reasoning_content:
             reader.reasoning("reasoning_content", delta.reasoning_content, out)
         if delta.reasoning:
@@ -104,7 +104,7 @@ class Decoder:
         if data.strip() == DONE:
             self._done = True
         elif (event or not self._edge(data, out)) and (document := decode_document(event, data)):
-            self._reader.chunk(document, out)
+            self._chunks.chunk(document, out)
         return self._done
 
     def _edge(self, data: bytes, out: list[Event]) -> bool:
@@ -112,20 +112,20 @@ class Decoder:
         chunk = edge(data)
         if chunk is None:
             return False
-        reader = self._reader
-        reader.count(usage_of(chunk.usage, chunk.service_tier))
-        if not reader.begun:
-            reader.begin(chunk.id, chunk.created, chunk.model, out)
+        chunks = self._chunks
+        chunks.count(usage_of(chunk.usage, chunk.service_tier))
+        if not chunks.begun:
+            chunks.begin(chunk.id, chunk.created, chunk.model, out)
         for choice in chunk.choices:
             self._say(choice.delta, out)
-            reader.finish(choice.finish_reason)
+            chunks.first.finish(choice.finish_reason)
         return True
 
     def _late(self, blocks: list[bytes]) -> None:
         """Behind the end some servers tell the usage; nothing else counts there."""
         for block in blocks:
             with suppress(GatewayError):
-                self._reader.count(usage_in(decode_document(*parse(block))))
+                self._chunks.count(usage_in(decode_document(*parse(block))))
 
     def _unframed(self) -> list[Frame]:
         """An answer that is no stream: a whole one in JSON, or an error page."""
@@ -135,10 +135,10 @@ class Decoder:
         return [(b"", body)] if body.startswith(b"{") else []
 
     def _end(self, out: list[Event]) -> list[Event]:
-        if not self._reader.spoke and not self._reader.finished:
+        if not self._chunks.first.spoke and not self._chunks.first.finished:
             return self._fail(BackendGarbled(EMPTY), out)
         self._over = True
-        self._reader.end(out)
+        self._chunks.end(out)
         return out
 
     def _fail(self, error: GatewayError, out: list[Event]) -> list[Event]:
