@@ -12,7 +12,7 @@ from llmux.routing import calibration, tokens
 from llmux.routing.calibration import UNKNOWN, Calibration
 
 KEPT_FOR = 30 * 86_400.0  # s after the last report
-EVERY = 10.0  # s between two looks at one model, once a few answers have told of it
+EVERY = 10.0  # s between two looks at one model, once a few answers have been looked at
 FEW = 5
 # Of a prompt, at the most: a third of a millisecond for every 64 KB is taken from whoever is being answered then.
 MOST_BYTES = 262_144
@@ -24,7 +24,7 @@ class Ratios:
     def __init__(self, books: Books, clock: Clock) -> None:
         self._clock = clock
         self._known = Mirror(books, "tokens/", Calibration)
-        self._looked: dict[tuple[str, str], float] = {}  # monotonic seconds
+        self._looks: dict[tuple[str, str], tuple[int, float]] = {}  # how many, and when the last: monotonic seconds
 
     def of(self, backend: str, model: str) -> float:
         """Reported tokens per estimated token; 1.0 where nobody has reported any."""
@@ -33,13 +33,13 @@ class Ratios:
     def report(self, backend: str, model: str, request: Request, usage: Usage, size: int) -> None:
         """The backend has answered `request`, of at most `size` tokens, and told `usage`: learn, if it is time."""
         key, now = (backend, model), self._clock.monotonic()
-        known = self._known.values.get(key, UNKNOWN)
-        looked = self._looked.get(key)
-        if size > MOST_BYTES or (known.reports >= FEW and looked is not None and now - looked < EVERY):
+        looks, last = self._looks.get(key, (0, now))
+        if size > MOST_BYTES or (looks >= FEW and now - last < EVERY):
             return
+        self._looks[key] = (looks + 1, now)
         if not calibration.is_comparable(request, usage):
             return
-        self._looked[key] = now
+        known = self._known.values.get(key, UNKNOWN)
         after = calibration.learn(known, tokens.request_tokens(request), usage.total_input_tokens)
         if after is not known:
             self._known.put(key, after, self._clock.now() + KEPT_FOR)

@@ -31,13 +31,18 @@ def marked(request: Request) -> Request:
     It stays as it is when its client has set any mark, and when it is too short to be cached. Equal requests get equal
     marks. They are not part of what is cached: that they move on with the conversation spoils nothing.
     """
-    if _has_marks(request) or requirements.read(request).bytes < LEAST_BYTES:
+    if _size(request) < LEAST_BYTES or _has_marks(request):
         return request
     messages = list(request.messages)
     for index in (*_end_of_system(messages), *_ends_of_turns(messages)):
         messages[index] = replace(messages[index], parts=_mark_last(messages[index].parts))
     tools = (*request.tools[:-1], _mark(request.tools[-1])) if request.tools else ()
     return replace(request, messages=tuple(messages), tools=tools)
+
+
+def _size(request: Request) -> int:
+    """What bounds the prompt's tokens from above, as cheaply as can be."""
+    return len(request.original.body) if request.original else requirements.read(request).bytes
 
 
 def _has_marks(request: Request) -> bool:

@@ -107,6 +107,18 @@ def test_some_answers_are_looked_at_and_then_one_in_a_while() -> None:
     assert house.ledger.ratios.of("a", "m") == pytest.approx(1.2)
 
 
+def test_reports_that_teach_nothing_are_not_all_looked_at() -> None:
+    """A backend that reports only what it had not cached must not cost an estimate with every answer."""
+    house = House(FakeClock())
+    for _ in range(FEW):
+        report(house, WORDS // 10)
+    report(house, 2 * WORDS)
+    assert house.ledger.ratios.of("a", "m") == 1.0
+    house.clock.advance(EVERY)
+    report(house, 2 * WORDS)
+    assert house.ledger.ratios.of("a", "m") == 2.0
+
+
 @pytest.mark.parametrize(
     ("request_", "size"), [(asked(PICTURE), 2_000), (asked(), MOST_BYTES + 1)], ids=["media", "too large to look at"]
 )

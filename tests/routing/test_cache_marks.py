@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from llmux.ir.content import CacheMark, Image, Link, Opaque, Part, Text, ToolCall, ToolResult
-from llmux.ir.request import Message, Request, Role, Tool
+from llmux.ir.request import Message, Original, Request, Role, Tool
 from llmux.routing.cache_marks import LEAST_BYTES, MARK, marked
 from llmux.routing.tokens import every_part
 from tests.strategies import requests
@@ -48,6 +48,8 @@ CASES: dict[str, tuple[Request, list[str]]] = {
     ),
     "no part that bears one": (asked(SYSTEM, Message(Role.USER, (Opaque(dialect="x", raw={}),))), ["0.1"]),
     "too short": (asked(ASK, tools=(Tool("f"),)), []),
+    "long by its own document": (asked(ASK, original=Original(b" " * LEAST_BYTES, {})), ["0.0"]),
+    "short by its own document": (asked(ASK, original=Original(b" " * (LEAST_BYTES - 1), {})), []),
 }
 
 
