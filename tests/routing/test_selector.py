@@ -407,3 +407,9 @@ def test_what_the_client_hears(choice: Choice, expected: GatewayError) -> None:
     output = 100 if "beside" in expected.message else 0
     assert choice.plan == ()
     assert refuse(choice, needs(output=output), NOW) == expected
+
+
+def test_who_wants_texts_embedded_hears_what_is_missing() -> None:
+    assert refuse(decide(TEXTS, PLAIN, SEES), TEXTS, NOW) == ModelNotFound(
+        "model: m (does not embed: plain, sees; set embeddings = true on a backend that embeds)", param="model"
+    )
