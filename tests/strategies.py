@@ -102,7 +102,9 @@ ANSWERS = answers()
 # --- requests that both dialects can say whole ------------------------------------------------------------------------
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-IMAGES = st.just(Image(source=Inline("image/png", PIXEL))) | st.just(Image(source=Link("https://x.test/1.png")))
+CARRIED, LINKED = Image(source=Inline("image/png", PIXEL)), Image(source=Link("https://x.test/1.png"))
+# What a wire has no word for: dialects -> they take no address of a picture, and say nothing of a choice among tools.
+LINKLESS = CHOICELESS = frozenset({"ollama"})
 TEXTS = SPOKEN.map(lambda text: Text(text=text))
 SCHEMAS = st.fixed_dictionaries({
     "type": st.just("object"),
@@ -112,9 +114,9 @@ TOOLS = st.builds(Tool, name=NAMES, description=SPOKEN, schema=SCHEMAS)
 
 
 @st.composite
-def turns(draw: st.DrawFn, number: int, tools: list[str]) -> tuple[Message, ...]:
+def turns(draw: st.DrawFn, number: int, tools: list[str], images: list[Image]) -> tuple[Message, ...]:
     """What a user says, and what comes of it: calls with their results, then an answer."""
-    told: list[Part] = [draw(TEXTS), *draw(st.lists(IMAGES, max_size=1))]
+    told: list[Part] = [draw(TEXTS), *draw(st.lists(st.sampled_from(images), max_size=1))]
     names = draw(st.lists(st.sampled_from(tools), max_size=2)) if tools else []
     calls = [ToolCall(id=f"call_{number}_{at}", name=name, arguments=draw(ARGUMENTS)) for at, name in enumerate(names)]
     results = [ToolResult(call_id=call.id, content=(draw(TEXTS),)) for call in calls]
@@ -126,16 +128,24 @@ def turns(draw: st.DrawFn, number: int, tools: list[str]) -> tuple[Message, ...]
 
 
 @st.composite
-def conversations(draw: st.DrawFn, tools: list[str]) -> tuple[Message, ...]:
+def conversations(draw: st.DrawFn, tools: list[str], images: list[Image]) -> tuple[Message, ...]:
     """A sound conversation that ends with its user's words."""
     system = [Message(Role.SYSTEM, (draw(TEXTS),))] if draw(st.booleans()) else []
-    spoken = [message for number in range(draw(st.integers(0, 3))) for message in draw(turns(number, tools))]
+    spoken = [message for number in range(draw(st.integers(0, 3))) for message in draw(turns(number, tools, images))]
     return (*system, *spoken, Message(Role.USER, (draw(TEXTS),)))
 
 
+# Dialects that have no stop sequences.
+UNSTOPPED = frozenset({"openai_responses"})
+
+
 @st.composite
-def requests(draw: st.DrawFn, dialect: str) -> Request:
-    """A request of a client of `dialect`. A temperature of 1 is what models do anyway, and need not be said."""
+def requests(draw: st.DrawFn, dialect: str, *others: str) -> Request:
+    """A request of a client of `dialect`, which `others` can say too.
+
+    A temperature of 1 is what models do anyway, and need not be said.
+    """
+    spoken = {dialect, *others}
     tools = tuple(draw(st.lists(TOOLS, max_size=3, unique_by=lambda tool: tool.name)))
     names = [tool.name for tool in tools]
     choices = [ToolChoice("auto"), ToolChoice("required"), ToolChoice("none")]
@@ -143,11 +153,11 @@ def requests(draw: st.DrawFn, dialect: str) -> Request:
     return Request(
         dialect=dialect,
         model="m",
-        messages=draw(conversations(names)),
+        messages=draw(conversations(names, [CARRIED] if spoken & LINKLESS else [CARRIED, LINKED])),
         stream=draw(st.booleans()),
         tools=tools,
-        tool_choice=draw(st.none() | st.sampled_from(choices)) if tools else None,
+        tool_choice=draw(st.none() | st.sampled_from(choices)) if tools and not spoken & CHOICELESS else None,
         sampling=Sampling(temperature=draw(st.sampled_from([None, 0.0, 0.5]))),
         max_output_tokens=draw(st.integers(1, 4000)),
-        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
+        stop=tuple(draw(st.lists(NAMES, max_size=2, unique=True))) if not spoken & UNSTOPPED else (),
     )

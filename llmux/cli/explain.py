@@ -27,11 +27,17 @@ and what the translation would leave out.
 
 # Keys that only a Claude Messages body has at its top.
 CLAUDE_KEYS = frozenset({"system", "thinking", "stop_sequences", "top_k", "anthropic_version", "context_management"})
+# ... and that only an Ollama body has.
+OLLAMA_KEYS = frozenset({"options", "keep_alive", "think"})
 
 
 @click.command(help=HELP)
 @configured.option
-@click.option("--dialect", type=click.Choice(["claude", "openai_chat"]), help="What FILE speaks; else it is guessed.")
+@click.option(
+    "--dialect",
+    type=click.Choice(["claude", "openai_chat", "openai_responses"]),
+    help="What FILE speaks; else it is guessed.",
+)
 @click.option("--model", metavar="NAME", help="Ask for this model instead of the one in FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.argument("file", type=click.File("rb"))
@@ -54,13 +60,17 @@ def explain(*, config: Path | None, dialect: str | None, model: str | None, as_j
 
 
 def guess(body: Mapping[str, Any]) -> str:
-    """The dialect of a body: what only one of the two says decides."""
+    """The dialect of a body: what only one of them says decides."""
+    if "messages" not in body and "input" in body:
+        return "openai_responses"
     tools = body.get("tools")
     first = tools[0] if isinstance(tools, list) and tools else None
     if '"image_url"' in json.dumps(body.get("messages")):  # local servers take Claude's top_k beside OpenAI's parts
         return "openai_chat"
     if CLAUDE_KEYS & body.keys() or (isinstance(first, dict) and "function" not in first and "name" in first):
         return "claude"
+    if OLLAMA_KEYS & body.keys():
+        return "ollama"
     return "openai_chat"
 
 

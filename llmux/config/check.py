@@ -17,9 +17,7 @@ Found = tuple[Path, str]  # a problem: where, and what
 
 APIS = (*DIALECTS, "demo")
 PLANNED_APIS: Mapping[str, str] = {
-    "responses": 'arrives with the Responses dialect; until then api = "openai" speaks Chat Completions',
     "gemini": 'arrives with the Gemini dialect; until then name the provider "gemini": its OpenAI form is built in',
-    "ollama": 'arrives with the Ollama dialect; until then api = "openai" with the path /v1 speaks to Ollama',
 }
 STORES = ("memory:", "sqlite:")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2

@@ -15,8 +15,15 @@ from llmux.ir.value import Value
 CONNECT_S = 0.1  # a server on this machine accepts at once or is not there
 LIST_S = 0.5  # one that is loading a model may take a moment to list what it has
 
-# A server's address -> the names of its models; None when nobody answers there.
+# Where a server lists its models -> their names; None when nobody answers there.
 Look = Callable[[str], Sequence[str] | None]
+# What a server speaks -> where below its address it lists its models.
+LISTINGS: Mapping[str, str] = {
+    "openai": "/models",
+    "responses": "/models",
+    "claude": "/v1/models",
+    "ollama": "/api/tags",
+}
 
 
 class Discovery(Value):
@@ -31,8 +38,15 @@ class _Listed(msgspec.Struct):
     id: str
 
 
+class _Tag(msgspec.Struct):
+    name: str
+
+
 class _Listing(msgspec.Struct):
-    data: list[_Listed]
+    """OpenAI's list and Claude's, or Ollama's: one of the two."""
+
+    data: list[_Listed] | None = None
+    models: list[_Tag] | None = None
 
 
 def discover(tables: Tables, env: Mapping[str, str], look: Look, written: Mapping[str, Provider]) -> Discovery:
@@ -50,7 +64,7 @@ def discover(tables: Tables, env: Mapping[str, str], look: Look, written: Mappin
         elif row.local:
             there = written.get(name, Provider())
             address = there.base_url or row.base_url
-            models = look(address)
+            models = look(address + LISTINGS[row.api])
             if models is not None:
                 providers[name], listed[name] = there, models
                 lines.append(f"{name}: answers at {urlsplit(address).netloc}, {len(models)} models")
@@ -77,19 +91,22 @@ def backends(
     return passing_on + taking_all
 
 
-def models_at(address: str) -> Sequence[str] | None:
-    """The models that an OpenAI-compatible server lists, or None when nobody answers in time."""
+def models_at(listing: str) -> Sequence[str] | None:
+    """The models that a server lists at the address `listing`, or None when nobody answers in time."""
     from http.client import HTTPConnection, HTTPException  # slow to import, and seldom needed
 
-    parts = urlsplit(address)
+    parts = urlsplit(listing)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=CONNECT_S)
     try:
         connection.connect()
         connection.sock.settimeout(LIST_S)
-        connection.request("GET", f"{parts.path}/models")
-        listing = msgspec.json.decode(connection.getresponse().read(), type=_Listing)
+        connection.request("GET", parts.path)
+        told = msgspec.json.decode(connection.getresponse().read(), type=_Listing)
     except (OSError, HTTPException, msgspec.MsgspecError):
         return None
     finally:
         connection.close()
-    return [model.id for model in listing.data if "embed" not in model.id]
+    if told.data is None and told.models is None:
+        return None
+    names = [*(model.id for model in told.data or ()), *(model.name for model in told.models or ())]
+    return [name for name in names if "embed" not in name]

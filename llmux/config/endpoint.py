@@ -11,8 +11,14 @@ from llmux.ir.value import Value
 Auth = Literal["bearer", "x-api-key", "none", "client"]
 
 # How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
-MAKERS_AUTH: Mapping[str, Auth] = {"openai_chat": "bearer", "claude": "x-api-key"}
-MAKERS: Mapping[str, str] = {"claude": "anthropic"}
+OLLAMA = "ollama"
+MAKERS_AUTH: Mapping[str, Auth] = {
+    "openai_chat": "bearer",
+    "openai_responses": "bearer",
+    "claude": "x-api-key",
+    "ollama": "bearer",
+}
+MAKERS: Mapping[str, str] = {"claude": "anthropic", "openai_responses": "openai"}
 DEMO = "demo"  # api = "demo": answered inside this process
 CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
 
@@ -43,6 +49,8 @@ def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
     dialect = DIALECTS[base.api if written.api in ("", DEMO) else written.api]
     demo = written.api == DEMO or (base.kind == "demo" and not written.base_url)
     base_url = (written.base_url or base.base_url).rstrip("/")
+    if dialect == OLLAMA:
+        base_url = base_url.removesuffix("/v1")  # where it speaks OpenAI's API; its own is at the root
     row = _row(name, base_url, tables.providers)
     return Endpoint(
         name=name,

@@ -73,13 +73,13 @@ def notices(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def ollama_address(host: str) -> str:
-    """Ollama's OpenAI form, from OLLAMA_HOST as Ollama reads it: `host`, `host:port`, or a URL.
+    """Ollama's address, from OLLAMA_HOST as Ollama reads it: `host`, `host:port`, or a URL.
 
     A server that listens everywhere is asked here.
     """
     parts = urlsplit(host if "://" in host else f"http://{host}")
     name = "127.0.0.1" if parts.hostname in (None, "0.0.0.0", "::") else parts.hostname  # noqa: S104  # not bound to
-    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{parts.port or 11434}/v1"
+    return f"{parts.scheme}://{f'[{name}]' if ':' in name else name}:{parts.port or 11434}"
 
 
 def _server(server: Any, rest: Table, report: Report) -> Table:

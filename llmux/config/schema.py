@@ -49,7 +49,7 @@ class Store(Section):
 class Provider(Section):
     """A company or program that serves models: dialect x transport x credential."""
 
-    api: str = ""  # dialect: openai | claude | demo; "" : as the built-in table says, else openai
+    api: str = ""  # dialect: openai | claude | ollama | demo; "" : as the built-in table says, else openai
     base_url: str = ""  # http or https; with the version where the API has one: "https://api.openai.com/v1"
     api_key: Secret = Secret()  # "client": the caller's own key is passed on; "": the built-in table's variable
     auth: Literal["", "bearer", "x-api-key", "none"] = ""  # how the key is sent; "": as the dialect's maker does

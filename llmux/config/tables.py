@@ -16,13 +16,18 @@ from llmux.ir.capability import Profile
 from llmux.ir.value import Value
 
 # What the configuration calls a dialect -> the dialect.
-DIALECTS: Mapping[str, str] = {"openai": "openai_chat", "claude": "claude"}
+DIALECTS: Mapping[str, str] = {
+    "openai": "openai_chat",
+    "responses": "openai_responses",
+    "claude": "claude",
+    "ollama": "ollama",
+}
 
 
 class Row(Value, kw_only=True, forbid_unknown_fields=True):
     """A provider that llmux knows by name: a row of `providers.toml`, which says what the fields mean."""
 
-    api: Literal["openai", "claude"]
+    api: Literal["openai", "responses", "claude", "ollama"]
     base_url: str = ""
     keys: tuple[str, ...] = ()
     auth: Literal["", "bearer", "x-api-key"] = ""

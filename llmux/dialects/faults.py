@@ -100,6 +100,8 @@ PHRASES: Mapping[type[GatewayError], tuple[str, ...]] = {
         "reduce the length of the messages",
         "too many tokens",
         "context window",
+        "exceeded max context length",  # Ollama
+        "exceeds the context length",
     ),
     QuotaUsedUp: (
         "credit balance is too low",

@@ -30,6 +30,8 @@ class Alphabet(Value):
 CLAUDE = Alphabet()
 # https://platform.openai.com/docs/api-reference/chat/create: letters, digits, underscores and dashes, at most 64
 OPENAI_CHAT = Alphabet()
+# https://platform.openai.com/docs/api-reference/responses/create: likewise
+OPENAI_RESPONSES = Alphabet()
 
 
 def legal_names(names: Iterable[str], alphabet: Alphabet) -> dict[str, str]:

@@ -5,6 +5,9 @@ from types import MappingProxyType
 
 from llmux.dialects.base import Dialect
 from llmux.dialects.claude import CLAUDE
+from llmux.dialects.ollama import OLLAMA
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.dialects.openai_responses import OPENAI_RESPONSES
 
-TABLE: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in (CLAUDE, OPENAI_CHAT)})
+DIALECTS = (CLAUDE, OPENAI_CHAT, OPENAI_RESPONSES, OLLAMA)
+TABLE: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in DIALECTS})

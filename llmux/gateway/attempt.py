@@ -7,9 +7,11 @@ from llmux.dialects.base import Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
-from llmux.ir.events import Batch
+from llmux.ir.events import Batch, MessageEnd, MessageStart
 from llmux.ir.fold import explode
 from llmux.ir.request import Request
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.transports.base import Call, Reply, Transport
@@ -20,6 +22,10 @@ ANSWER_LIMIT = 256 * 1024 * 1024
 # The backend's headers that a client of the same dialect may see. Theirs is the limit of one key, as ours is not.
 SEEN = ("x-ratelimit-", "anthropic-ratelimit-", "openai-", "anthropic-fast-", "retry-after")
 UNSEEN = ("anthropic-ratelimit-unified-", "openai-organization", "openai-project")
+
+
+# The answer to a request that asks for none: Ollama's clients say so to load a model, which only an Ollama can do.
+IDLE: Batch = (MessageStart("", ""), MessageEnd(FinishReason.END, Usage()))
 
 
 class Route(Value):
@@ -47,6 +53,8 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
         GatewayError: the backend failed, or refused, before it had said anything.
     """
     outgoing = prepare(request, context, to)
+    if not (request.messages or outgoing.verbatim):
+        return Attempt(IDLE, WholeAnswer(IDLE), outgoing)
     patience = to.backend.request_timeout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from llmux.dialects.base import SAME, Dialect, Names, backend_path
+from llmux.errors import Unsupported
 from llmux.ir.capability import Profile, Target
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
@@ -55,6 +56,10 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
         return Outgoing(path, headers, body, verbatim=True)
+    if request.bound:
+        raise Unsupported(
+            f"'{request.bound}' can only be passed on as it came, to a backend of the same API.", param=request.bound
+        )
     if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:

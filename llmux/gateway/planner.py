@@ -54,7 +54,7 @@ class Planner:
         tokenizer: Tokenizer,
     ) -> None:
         self._catalog = catalog
-        self._kept: dict[tuple[str, frozenset[Capability], bool, tuple[str, ...]], Plan] = {}
+        self._kept: dict[tuple[str, frozenset[Capability], str, bool, tuple[str, ...]], Plan] = {}
         self._gauge = Gauge(ledger.ratios, clock, tokenizer)
         self._ledger = ledger
         self._clock = clock
@@ -77,7 +77,7 @@ class Planner:
         return await self._plan(prompt, replace(requirements.read(prompt), embeddings=True), client)
 
     async def _plan(self, request: Request, needs: Needs, client: Client) -> Plan:
-        key = (request.model, needs.capabilities, needs.embeddings, client.models)
+        key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests:
             return Plan(needs, kept.pool, kept.choice)

@@ -22,6 +22,7 @@ class Profile(Value, kw_only=True):
 
     context: int | None = None  # tokens
     max_output: int | None = None  # tokens; a larger wish is cut to it
+    min_output: int = 0  # tokens; a smaller wish is raised to it
     default_output: int = 32_000  # tokens to ask for when the dialect must name some and the client did not
     vision: bool = False
     thinking: bool = False

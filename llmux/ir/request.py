@@ -136,5 +136,8 @@ class Request(Value, kw_only=True):
     previous: str | None = None  # the id of the answer that this conversation goes on from
     include_usage: bool = True  # a stream ends with usage
     legacy_functions: bool = False  # the client speaks OpenAI's `functions`, and hears `function_call`
+    # The field because of which this can only be passed on as it came, to a backend of the same dialect: a prompt in
+    # tokens, a template. "" : it can be said in other words too.
+    bound: str = ""
     extra: Extra | None = None
     original: Original | None = None

@@ -17,13 +17,15 @@ class Needs(Value):
     """What a request needs.
 
     `bytes` bounds the tokens of everything that is sent from above; `output_tokens` is what was asked for (0: nothing
-    was said). `embeddings`: it wants texts embedded, and no answer.
+    was said). `dialect` is the only one in which it can be said, "" where any will do. `embeddings`: it wants texts
+    embedded, and no answer.
     """
 
     model: str
     capabilities: frozenset[Capability] = frozenset()
     bytes: int = 0
     output_tokens: int = 0
+    dialect: str = ""
     embeddings: bool = False
 
 
@@ -36,7 +38,8 @@ def read(request: Request) -> Needs:
         Capability.TOOLS: bool(request.tools),
     }
     needed = frozenset(capability for capability, needed in asked.items() if needed)
-    return Needs(request.model, needed, _bound(request, media), request.max_output_tokens or 0)
+    dialect = request.dialect if request.bound else ""
+    return Needs(request.model, needed, _bound(request, media), request.max_output_tokens or 0, dialect)
 
 
 def longest(request: EmbeddingRequest) -> Request:

@@ -40,8 +40,8 @@ READY = Condition()
 class Refusal(Value):
     """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown.
 
-    `lacks` is what an unfit one is without: "enabled", "name", "kind", "context", or words of Capability. `room` is how
-    long a prompt may be for one that is too small, `tokens` how long this one is taken to be there.
+    `lacks` is what an unfit one is without: "enabled", "name", "kind", "dialect", "context", or words of Capability.
+    `room` is how long a prompt may be for one that is too small, `tokens` how long this one is taken to be there.
     """
 
     why: Why
@@ -104,6 +104,14 @@ def incapable(backend: Backend, case: Case) -> Refusal | None:
     return Refusal("unfit", f"lacks {', '.join(lacks)}", lacks=lacks) if lacks else None
 
 
+def foreign(backend: Backend, case: Case) -> Refusal | None:
+    """It speaks, or is spoken to in, another dialect than the only one in which this can be said."""
+    needed = case.needs.dialect
+    if not needed or (backend.dialect == needed and backend.verbatim):
+        return None
+    return Refusal("unfit", f"is not asked in {needed} as it came", lacks=("dialect",))
+
+
 def too_small(backend: Backend, case: Case) -> Refusal | None:
     """Its context does not hold the prompt and the answer."""
     profile, output = backend.profile, case.needs.output_tokens
@@ -155,6 +163,6 @@ def _seconds(seconds: float) -> str:
     return "ever" if math.isinf(seconds) else f"{math.ceil(seconds)} s"
 
 
-ABLE: tuple[Rule, ...] = (disabled, other_name, other_kind, incapable)
+ABLE: tuple[Rule, ...] = (disabled, other_name, other_kind, foreign, incapable)
 LASTING: tuple[Rule, ...] = (*ABLE, too_small, not_permitted)
 EVERY: tuple[Rule, ...] = (*LASTING, resting, spent, full)

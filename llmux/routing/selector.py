@@ -27,6 +27,7 @@ REMEDIES = {
     "vision": "set vision = true on a backend that can see",
     "thinking": 'set thinking = true on a backend that can reason, or thinking = "prefer" in [routing]',
     "tools": "set tools = true on a backend that can call tools",
+    "dialect": "this request can only be passed on as it came, to a backend of the client's own API",
 }
 
 

@@ -19,6 +19,7 @@ TOOL = {"name": "f", "input_schema": {"type": "object"}}
 GUESSES = [
     ({"messages": []}, "openai_chat"),
     ({"system": "x"}, "claude"),
+    ({"messages": [], "options": {}}, "ollama"),
     ({"thinking": {}}, "claude"),
     ({"tools": [TOOL]}, "claude"),
     ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "openai_chat"),

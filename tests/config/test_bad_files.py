@@ -82,25 +82,11 @@ BAD: dict[str, tuple[str, list[str]]] = {
         f'[provider.a]\n{HERE}\napi = "cluade"',
         ['provider.a.api: unknown dialect; did you mean "claude"?'],
     ),
-    "a dialect to come: responses": (
-        f'[provider.a]\n{HERE}\napi = "responses"',
-        [
-            ("provider.a.api: arrives with the Responses dialect; "
-            'until then api = "openai" speaks Chat Completions')
-        ],
-    ),
     "a dialect to come: gemini": (
         f'[provider.a]\n{HERE}\napi = "gemini"',
         [
             ("provider.a.api: arrives with the Gemini dialect; "
             'until then name the provider "gemini": its OpenAI form is built in')
-        ],
-    ),
-    "a dialect to come: ollama": (
-        f'[provider.a]\n{HERE}\napi = "ollama"',
-        [
-            ("provider.a.api: arrives with the Ollama dialect; "
-            'until then api = "openai" with the path /v1 speaks to Ollama')
         ],
     ),
     "a command": (

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from llmux.config.discover import models_at
+from llmux.config.discover import LISTINGS, models_at
 from llmux.config.schema import Backend
+from llmux.config.tables import DIALECTS
+from llmux.dialects.registry import TABLE
 from llmux.routing.catalog import matches
 from tests.config.places import Place
 
-OLLAMA, LM_STUDIO = "http://127.0.0.1:11434/v1", "http://127.0.0.1:1234/v1"
+# Where each lists its models.
+OLLAMA, LM_STUDIO = "http://127.0.0.1:11434/api/tags", "http://127.0.0.1:1234/v1/models"
 
 
 def served(backends: list[Backend], model: str) -> str:
@@ -69,9 +72,9 @@ def test_a_server_on_this_machine_is_found_with_its_models(place: Place) -> None
 
 
 def test_ollama_is_looked_for_where_its_variable_says(place: Place) -> None:
-    place.servers = {"http://box:1/v1": ["m"]}
+    place.servers = {"http://box:1/api/tags": ["m"]}
     loaded = place.load(env={"OLLAMA_HOST": "box:1"})
-    assert loaded.config.provider["ollama"].base_url == "http://box:1/v1"
+    assert loaded.config.provider["ollama"].base_url == "http://box:1"
 
 
 def test_the_default_provider_answers_first(place: Place) -> None:
@@ -86,12 +89,18 @@ def test_nobody_is_looked_for_where_a_provider_is_written(place: Place) -> None:
     assert loaded.found == ()
 
 
+def test_models_are_looked_for_where_the_dialect_lists_them() -> None:
+    assert {api: TABLE[DIALECTS[api]].models_path for api in DIALECTS} == LISTINGS
+
+
 # --- the look itself -------------------------------------------------------------------------------------------------
 
 ANSWERS = {
     "two models": (b'{"object":"list","data":[{"id":"a","object":"model"},{"id":"b"}]}', ["a", "b"]),
     "one to chat with": (b'{"data":[{"id":"nomic-embed-text"},{"id":"a"}]}', ["a"]),
     "none": (b'{"data":[]}', []),
+    "Ollama's": (b'{"models":[{"name":"qwen3:8b","model":"qwen3:8b"},{"name":"nomic-embed-text"}]}', ["qwen3:8b"]),
+    "no list at all": (b'{"detail":"not here"}', None),
     "another server": (b"<html>", None),
     "another shape": (b'{"data":{}}', None),
 }
@@ -119,10 +128,10 @@ def server() -> Iterator[http.server.HTTPServer]:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_look_at_a_server(server: http.server.HTTPServer, name: str) -> None:
     server.body, expected = ANSWERS[name]  # type: ignore[attr-defined]  # for the handler
-    assert models_at(f"http://127.0.0.1:{server.server_port}/v1") == expected
+    assert models_at(f"http://127.0.0.1:{server.server_port}/v1/models") == expected
 
 
 def test_a_look_where_nobody_is() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # taken, and not listening
-        assert models_at(f"http://127.0.0.1:{bound.getsockname()[1]}/v1") is None
+        assert models_at(f"http://127.0.0.1:{bound.getsockname()[1]}/v1/models") is None

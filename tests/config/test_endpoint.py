@@ -54,6 +54,12 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
         Provider(api="claude", base_url="http://127.0.0.1:9", api_key=KEY),
         ("claude", "http://127.0.0.1:9", "x-api-key", "anthropic", "http", ""),
     ),
+    "an Ollama": ("ollama", Provider(), ("ollama", "http://127.0.0.1:11434", "none", "ollama", "http", "ollama")),
+    "an Ollama where it speaks OpenAI's API": (
+        "mine",
+        Provider(api="ollama", base_url="http://box:11434/v1/", api_key=KEY),
+        ("ollama", "http://box:11434", "bearer", "mine", "http", ""),
+    ),
     "a key sent otherwise": (
         "mine",
         Provider(api="claude", base_url="http://h", api_key=KEY, auth="bearer"),
@@ -66,6 +72,16 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
     ),
     "the demo": ("demo", Provider(), ("openai_chat", "", "none", "demo", "demo", "demo")),
     "the other demo": ("demo_claude", Provider(), ("claude", "", "none", "anthropic", "demo", "demo_claude")),
+    "the demo of Responses": (
+        "demo_responses",
+        Provider(),
+        ("openai_responses", "", "none", "openai", "demo", "demo_responses"),
+    ),
+    "a Responses server of one's own": (
+        "mine",
+        Provider(api="responses", base_url="http://h/v1", api_key=KEY),
+        ("openai_responses", "http://h/v1", "bearer", "openai", "http", ""),
+    ),
     "a demo of one's own": ("mine", Provider(api="demo"), ("openai_chat", "", "none", "mine", "demo", "")),
     "the demo, served elsewhere": (
         "demo",

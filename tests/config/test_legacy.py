@@ -153,14 +153,14 @@ def test_a_cache_that_is_wanted_is_not_passed_over_in_silence(place: Place) -> N
 
 
 HOSTS = {
-    "127.0.0.1": "http://127.0.0.1:11434/v1",
-    "0.0.0.0": "http://127.0.0.1:11434/v1",
-    "0.0.0.0:8000": "http://127.0.0.1:8000/v1",
-    ":8000": "http://127.0.0.1:8000/v1",
-    "box:1": "http://box:1/v1",
-    "https://box.example": "https://box.example:11434/v1",
-    "http://[::]:1": "http://127.0.0.1:1/v1",
-    "[::1]": "http://[::1]:11434/v1",
+    "127.0.0.1": "http://127.0.0.1:11434",
+    "0.0.0.0": "http://127.0.0.1:11434",
+    "0.0.0.0:8000": "http://127.0.0.1:8000",
+    ":8000": "http://127.0.0.1:8000",
+    "box:1": "http://box:1",
+    "https://box.example": "https://box.example:11434",
+    "http://[::]:1": "http://127.0.0.1:1",
+    "[::1]": "http://[::1]:11434",
 }
 
 
@@ -172,6 +172,6 @@ def test_ollama_s_own_variable(host: str) -> None:
 def test_ollama_s_own_variable_moves_the_known_provider_only(place: Place) -> None:
     env = {"OLLAMA_HOST": "box:1"}
     backend = '[[backend]]\nmodel = "ollama:qwen3"\n'
-    assert place.load(backend, env=env).config.provider["ollama"].base_url == "http://box:1/v1"
+    assert place.load(backend, env=env).config.provider["ollama"].base_url == "http://box:1"
     written = f'[provider.ollama]\nbase_url = "{ADDRESS}"\n{backend}'
     assert place.load(written, env=env).config.provider["ollama"].base_url == ADDRESS

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from llmux.config.tables import Rule, Tables, builtin, key_of
+from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile
 
 TABLES = builtin()
@@ -48,7 +49,7 @@ def test_a_rule_says_what_it_can_and_something(rule: Rule) -> None:
     assert rule.fields
     assert set(rule.fields) <= set(Profile.__struct_fields__)
     assert "context" not in rule.fields, "how much a model holds only the owner can know"
-    assert rule.dialect in ("", "claude", "openai_chat")
+    assert rule.dialect in ("", *TABLE)
     assert set(rule.provider) <= TABLES.providers.keys()
     re.compile(rule.model)
 
@@ -205,8 +206,29 @@ def test_what_others_take(case: tuple[str, str]) -> None:
     assert {name: getattr(profile, name) for name in OTHERS[case]} == OTHERS[case]
 
 
+# An Ollama asked in its own words.
+OLLAMA: dict[str, dict[str, object]] = {
+    "llama3.1:8b": {"reasoning": "none", "max_stop": 8191, "full_schemas": False, "mid_system": False},
+    "qwen3:8b": {"reasoning": "switch", "thinking": True},
+    "qwen3-coder:30b": {"reasoning": "none", "thinking": False},
+    "deepseek-r1:14b": {"reasoning": "switch", "thinking": True},
+    "gpt-oss:20b": {"reasoning": "effort", "efforts": ("low", "medium", "high"), "thinking": True},
+    "gemma3:4b": {"vision": True},
+}
+
+
+@pytest.mark.parametrize("model", OLLAMA)
+def test_what_an_ollama_takes(model: str) -> None:
+    profile = TABLES.profile("ollama", "ollama", model)
+    assert {name: getattr(profile, name) for name in OLLAMA[model]} == OLLAMA[model]
+
+
 # How each dialect can be asked to reason.
-FORMS = {"claude": {"none", "budget", "adaptive", "either"}, "openai_chat": {"none", "effort"}}
+FORMS = {
+    "claude": {"none", "budget", "adaptive", "either"},
+    "ollama": {"none", "effort", "switch"},
+    "openai_chat": {"none", "effort"},
+}
 
 
 @pytest.mark.parametrize("provider", ["", *TABLES.providers])

@@ -19,7 +19,7 @@ def call(
         "model": model,
         "max_tokens": 1000,
         "stream": stream,
-        "messages": [{"role": "user", "content": said}],
+        "input" if dialect == "openai_responses" else "messages": [{"role": "user", "content": said}],
         **MORE.get(dialect, {}),
     }
     return Call(TABLE[dialect].path, {k.replace("_", "-"): v for k, v in headers.items()}, json.dumps(body).encode())

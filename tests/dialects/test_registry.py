@@ -6,7 +6,9 @@ from llmux.dialects.registry import TABLE
 def test_each_dialect_has_its_name() -> None:
     assert {name: dialect.name for name, dialect in TABLE.items()} == {
         "claude": "claude",
+        "ollama": "ollama",
         "openai_chat": "openai_chat",
+        "openai_responses": "openai_responses",
     }
 
 

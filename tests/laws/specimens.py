@@ -145,7 +145,217 @@ OPENAI_CHAT: Mapping[str, Any] = {
     "metadata": {"team": "a"},
 }
 
-REQUESTS: Mapping[str, Mapping[str, Any]] = {"claude": CLAUDE, "openai_chat": OPENAI_CHAT}
+OLLAMA: Mapping[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is the weather?", "images": [PIXEL]},
+        {
+            "role": "assistant",
+            "content": "I look.",
+            "thinking": "Hm.",
+            "tool_calls": [
+                {"id": "call_1", "function": {"index": 0, "name": "weather", "arguments": {"city": "Paris"}}},
+                {"function": {"name": "weather", "arguments": {}}},
+            ],
+        },
+        {"role": "tool", "content": "rain", "tool_name": "weather", "tool_call_id": "call_1"},
+        {"role": "tool", "content": "no city", "tool_name": "weather"},
+        {"role": "assistant", "content": "Rain."},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {
+            "type": "function",
+            "function": {"name": "weather", "description": "Tells the weather.", "parameters": SCHEMA},
+        },
+    ],
+    "format": SCHEMA,
+    "think": "high",
+    "options": {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "top_k": 5,
+        "min_p": 0.1,
+        "seed": 7,
+        "presence_penalty": 0.1,
+        "frequency_penalty": 0.1,
+        "num_predict": 4096,
+        "num_ctx": 8192,
+        "stop": ["END"],
+    },
+    "stream": True,
+    "keep_alive": "5m",
+    "logprobs": True,
+    "top_logprobs": 2,
+}
+
+# Of the other forms of a dialect.
+FORMS: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("ollama", "generate"): {
+        "model": "m",
+        "prompt": "What is the weather?",
+        "system": "Be brief.",
+        "images": [PIXEL],
+        "suffix": "",
+        "template": "",
+        "context": [],
+        "raw": False,
+        "format": "json",
+        "think": True,
+        "options": {"num_predict": 10, "stop": ["END"]},
+        "keep_alive": 0,
+        "stream": False,
+    },
+    ("openai_chat", "completions"): {
+        "model": "m",
+        "prompt": ["What is the weather?"],
+        "suffix": None,
+        "echo": False,
+        "best_of": 1,
+        "logprobs": None,
+        "max_tokens": 10,
+        "temperature": 0.5,
+        "logit_bias": {"50256": -100},
+        "stop": ["END"],
+        "n": 1,
+        "user": "u1",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+}
+
+GRAMMAR = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
+
+OPENAI_RESPONSES: Mapping[str, Any] = {
+    "model": "m",
+    "instructions": "Be brief.",
+    "input": [
+        {
+            "type": "additional_tools",
+            "role": "developer",
+            "tools": [
+                {"type": "namespace", "name": "fs", "description": "", "tools": [{"type": "custom", "name": "run"}]}
+            ],
+        },
+        {"type": "message", "id": "msg_0", "role": "developer", "content": [{"type": "input_text", "text": "Hm."}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "input_text", "text": "What is the weather?"},
+                {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "low"},
+                {"type": "input_image", "image_url": "https://x.test/1.png"},
+                {"type": "input_file", "filename": "n.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+            ],
+        },
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "I look."}],
+            "encrypted_content": "Z2hvc3Q=",
+        },
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "status": "completed",
+            "phase": "commentary",
+            "content": [
+                {
+                    "type": "output_text",
+                    "text": "I look.",
+                    "annotations": [
+                        {
+                            "type": "url_citation",
+                            "url": "https://x.test",
+                            "title": "X",
+                            "start_index": 0,
+                            "end_index": 1,
+                        }
+                    ],
+                    "logprobs": [],
+                },
+                {"type": "refusal", "refusal": "No."},
+            ],
+        },
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search", "query": "x"}},
+        {
+            "type": "function_call",
+            "call_id": "call_1",
+            "name": "weather",
+            "arguments": '{"city":"Paris"}',
+            "id": "fc_1",
+        },
+        {"type": "function_call", "call_id": "call_2", "name": "spawn", "namespace": "agents", "arguments": "{}"},
+        {"type": "custom_tool_call", "call_id": "call_3", "name": "patch", "input": "*** Begin"},
+        {"type": "local_shell_call", "id": "l", "call_id": "call_4", "action": {"type": "exec", "command": ["ls"]}},
+        {"type": "shell_call", "call_id": "call_5", "action": {"commands": ["ls"]}, "status": "completed"},
+        {
+            "type": "apply_patch_call",
+            "call_id": "call_6",
+            "operation": {"type": "create_file", "path": "a", "diff": "+a"},
+            "status": "completed",
+        },
+        {"type": "tool_search_call", "call_id": "call_7", "execution": "client", "arguments": {"query": "x"}},
+        {"type": "function_call_output", "call_id": "call_1", "output": "rain"},
+        {"type": "function_call_output", "call_id": "call_2", "output": [{"type": "input_text", "text": "done"}]},
+        {"type": "custom_tool_call_output", "call_id": "call_3", "output": "done"},
+        {"type": "local_shell_call_output", "id": "call_4", "output": "a"},
+        {"type": "shell_call_output", "call_id": "call_5", "output": [{"stdout": "a", "stderr": ""}]},
+        {"type": "apply_patch_call_output", "call_id": "call_6", "status": "failed", "output": "no"},
+        {
+            "type": "tool_search_output",
+            "call_id": "call_7",
+            "execution": "client",
+            "tools": [{"type": "function", "name": "found", "parameters": SCHEMA}],
+        },
+        {"type": "configuration_update", "reasoning": {"effort": "low"}},
+        {"type": "compaction", "encrypted_content": "Z2hvc3Q="},
+        {"role": "user", "content": "And tomorrow?"},
+    ],
+    "tools": [
+        {"type": "function", "name": "weather", "description": "Tells.", "parameters": SCHEMA, "strict": True},
+        {
+            "type": "namespace",
+            "name": "agents",
+            "description": "Agents.",
+            "tools": [{"type": "function", "name": "spawn", "parameters": SCHEMA, "strict": False}],
+        },
+        {"type": "custom", "name": "patch", "description": "Edits.", "format": GRAMMAR},
+        {"type": "local_shell"},
+        {"type": "shell"},
+        {"type": "apply_patch"},
+        {"type": "tool_search", "execution": "client", "description": "Finds.", "parameters": SCHEMA},
+        {"type": "web_search", "search_context_size": "low"},
+    ],
+    "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "weather"}]},
+    "parallel_tool_calls": False,
+    "max_output_tokens": 4096,
+    "temperature": 0.5,
+    "top_p": 0.9,
+    "top_logprobs": 2,
+    "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+    "reasoning": {"effort": "high", "summary": "auto"},
+    "text": {"format": {"type": "json_schema", "name": "w", "schema": SCHEMA, "strict": True}, "verbosity": "low"},
+    "service_tier": "auto",
+    "store": False,
+    "stream": True,
+    "stream_options": {"include_obfuscation": False},
+    "previous_response_id": "resp_0",
+    "prompt_cache_key": "k1",
+    "safety_identifier": "s1",
+    "user": "u1",
+    "metadata": {"team": "a"},
+    "truncation": "auto",
+    "background": False,
+}
+
+REQUESTS: Mapping[str, Mapping[str, Any]] = {
+    "claude": CLAUDE,
+    "openai_chat": OPENAI_CHAT,
+    "openai_responses": OPENAI_RESPONSES,
+    "ollama": OLLAMA,
+}
 
 ANSWER = Response(
     "1",

@@ -102,7 +102,7 @@ def plain(part: Part) -> Any:
 @each_pair
 @given(st.data())
 def test_both_dialects_say_the_same(name: str, other: str, data: st.DataObject) -> None:
-    request = data.draw(requests(name))
+    request = data.draw(requests(name, other))
     there = heard(heard(request, name), other)
     assert said(there) == said(request)
     back = heard(replace(there, dialect=other), name)
@@ -138,7 +138,7 @@ def check_growth(turns: Iterable[dict[str, bytes]], but: frozenset[str] = frozen
 @each_way
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
-    check_growth(written(turn, other) for turn in growing(data.draw(requests(name))))
+    check_growth(written(turn, other) for turn in growing(data.draw(requests(name, other))))
 
 
 RULES = Message(Role.SYSTEM, (Text(text="Be brief."),))
@@ -151,7 +151,7 @@ TOOLS = (
 @each_way
 @given(st.data())
 def test_neither_does_it_where_there_are_rules_and_tools(name: str, other: str, data: st.DataObject) -> None:
-    request = data.draw(requests(name))
+    request = data.draw(requests(name, other))
     messages = tuple(message for message in request.messages if message.role is not Role.SYSTEM)
     request = replace(request, messages=(RULES, *messages), tools=TOOLS, tool_choice=None)
     check_growth(written(turn, other) for turn in growing(request))
@@ -163,7 +163,7 @@ def test_what_a_client_sends_anew_each_time_is_told_to_its_own_backends_only(
     name: str, other: str, data: st.DataObject
 ) -> None:
     """Claude Code's first line names its build and a checksum of the request: others would never read from a cache."""
-    request = data.draw(requests(name))
+    request = data.draw(requests(name, other))
     first, second = (_noisy(request, checksum) for checksum in ("1f2e3", "4d5c6"))
     if other != NOISE:
         assert sent(first, other) == sent(second, other)
@@ -201,11 +201,15 @@ def recorded() -> Iterator[Recorded]:
         for kind in KINDS:
             for name in corpus.names(dialect, kind):
                 row = corpus.row(dialect, kind, name)
-                if row.request and row.document["operation"] in {"messages", "chat"}:
+                if row.request and row.document["operation"] in {"messages", "chat", "create"}:
                     yield Recorded(dialect, kind, name)
 
 
 RECORDED = tuple(recorded())
+# Conversations with a turn that nobody else can say anything of, so that what stood around it meets.
+VANISHING = {
+    "openai-openai_responses_image_generation_with_tool_output_1-pydb2811": "all that was said is a generated picture",
+}
 
 
 def request_of(case: Recorded) -> Request:
@@ -226,6 +230,6 @@ def test_a_recorded_request_is_read_and_written(case: Recorded) -> None:
     request = request_of(case)
     again = heard(request, case.dialect)
     assert sent(again, case.dialect) == sent(request, case.dialect)
-    for other in DIALECTS:
+    for other in [case.dialect] if case.name in VANISHING else DIALECTS:
         with suppress(BadRequest):  # what cannot be said there is said in words, not left out in silence
             check_growth([written(turn, other) for turn in growing(request)], but=invented(request))

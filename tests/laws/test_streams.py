@@ -131,11 +131,21 @@ def test_a_cut_answer_never_looks_whole(recorded: Recorded) -> None:
         assert isinstance(verdict, StreamError)
 
 
+# Behind these an answer is complete.
+LAST_WORDS = (
+    b'finish_reason":"',
+    b'stop_reason":"',
+    b"event: response.completed",
+    b"event: response.incomplete",
+    b'"done":true',
+)
+
+
 @each_dialect
 @given(ANSWERS, st.floats(0, 1, exclude_max=True))
 def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: float) -> None:
     dialect = TABLE[name]
     stream = stream_of(dialect, answer)
-    told = max(stream.rfind(word) for word in (b'finish_reason":"', b'stop_reason":"'))  # behind it, it is complete
+    told = max(stream.rfind(word) for word in LAST_WORDS)
     events = hear(dialect.decoder({}), [stream[: int(where * told)]])
     assert isinstance(events[-1], StreamError)

@@ -65,6 +65,11 @@ def test_a_plain_request_needs_nothing() -> None:
     assert read(request(Text(text="hello"))) == Needs("m", frozenset(), len("user\nhello\n"), 0)
 
 
+def test_what_only_its_own_dialect_can_say() -> None:
+    assert read(request(bound="suffix")).dialect == request().dialect
+    assert read(request()).dialect == ""
+
+
 def test_what_was_asked_for_as_output() -> None:
     assert read(request(max_output_tokens=4_096)).output_tokens == 4_096
 

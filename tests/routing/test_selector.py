@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmux.errors import (
     ContextTooLong,
@@ -75,6 +76,19 @@ REASONS: dict[str, tuple[Needs, Backend, Condition, Refusal | None]] = {
     ),
     "a capability is one-way": (needs(), ABLE, Condition(), None),
     "able": (needs(VISION, THINKING, TOOLS), ABLE, Condition(), None),
+    "another dialect": (
+        Needs("m", dialect="ollama"),
+        backend("x"),
+        Condition(),
+        Refusal("unfit", "is not asked in ollama as it came", lacks=("dialect",)),
+    ),
+    "its own dialect, but anew": (
+        Needs("m", dialect="claude"),
+        replace(backend("x"), verbatim=False),
+        Condition(),
+        Refusal("unfit", "is not asked in claude as it came", lacks=("dialect",)),
+    ),
+    "its own dialect": (Needs("m", dialect="claude"), backend("x"), Condition(), None),
     "blind": (needs(VISION), THINKS, Condition(), Refusal("unfit", "lacks vision", lacks=("vision",))),
     "mute": (needs(TOOLS), MUTE, Condition(), Refusal("unfit", "lacks tools", lacks=("tools",))),
     "blind and mute": (
@@ -309,6 +323,13 @@ ERRORS: dict[str, tuple[Choice, GatewayError]] = {
         Unsupported(
             "llmux: no backend supports tools and vision: set tools = true on a backend that can call tools; "
             "set vision = true on a backend that can see"
+        ),
+    ),
+    "nobody is asked in its dialect": (
+        decide(Needs("m", dialect="ollama"), PLAIN),
+        Unsupported(
+            "llmux: no backend supports dialect: this request can only be passed on as it came, to a backend of the "
+            "client's own API"
         ),
     ),
     "nobody can reason": (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # Who answers: a provider asked in OpenAI's dialect, and one asked in Claude's. Both are the demo, over HTTP.
 PROVIDERS = ("demo", "demo_claude")
-CALLERS = ("python_anthropic", "python_openai", "node_anthropic", "node_openai")
+CALLERS = ("python_anthropic", "python_ollama", "python_openai", "node_anthropic", "node_openai")
 FAULTS = (
     "fail-400",
     "fail-429?retry-after=17",
@@ -42,6 +42,13 @@ api_key = "sk-mock"
 api = "claude"
 base_url = "MOCK"
 api_key = "sk-mock"
+
+[provider.demo_ollama]
+base_url = "MOCK"
+
+[[backend]]
+model = "demo_ollama:*"
+model_match = ["demo_ollama-*"]
 
 [provider.inside]
 api = "demo"

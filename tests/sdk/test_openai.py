@@ -336,6 +336,37 @@ def test_who_leaves_early_makes_room_for_the_next(client: OpenAI, provider: str)
             assert next(text for text in said if text).strip() == "one"
 
 
+# --- the older form --------------------------------------------------------------------------------------------------
+
+
+def test_completions(client: OpenAI, provider: str) -> None:
+    told = client.completions.create(model=f"{provider}:echo", prompt="one two", max_tokens=50)
+    assert (told.object, told.choices[0].text, told.choices[0].finish_reason) == ("text_completion", "one two", "stop")
+    assert told.usage is not None
+    assert told.usage.completion_tokens == 2
+    long = client.completions.create(model=f"{provider}:echo", prompt=" ".join("abcdefghijklmnopqrstuvwxyz"))
+    assert long.choices[0].finish_reason == "length"  # sixteen tokens, when nobody says how many
+
+
+def test_a_stream_of_completions(client: OpenAI, provider: str) -> None:
+    chunks = client.completions.create(
+        model=f"{provider}:echo", prompt="one two three", stream=True, stream_options={"include_usage": True}
+    )
+    *said, last = chunks
+    assert "".join(chunk.choices[0].text for chunk in said) == "one two three"
+    assert said[-1].choices[0].finish_reason == "stop"
+    assert last.usage is not None
+    assert last.usage.completion_tokens == 3
+
+
+def test_what_only_the_older_form_understands(client: OpenAI, provider: str) -> None:
+    if provider == "demo":
+        assert client.completions.create(model="demo:echo", prompt=["one"], suffix="end").choices[0].text == "one"
+        return
+    with pytest.raises(openai.BadRequestError, match="client's own API"):
+        client.completions.create(model=f"{provider}:echo", prompt=[1, 2, 3])
+
+
 # --- embeddings ------------------------------------------------------------------------------------------------------
 
 

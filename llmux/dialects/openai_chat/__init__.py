@@ -1,6 +1,7 @@
 """OpenAI's Chat Completions, as one Dialect value: for its own SDKs as clients, and for every compatible server."""
 
 from llmux.dialects.base import Dialect
+from llmux.dialects.openai_chat.completions import COMPLETIONS, FORM
 from llmux.dialects.openai_chat.encoder import Encoder
 from llmux.dialects.openai_chat.errors import decode_error, encode_error
 from llmux.dialects.openai_chat.request import decode_request, encode_request
@@ -12,6 +13,7 @@ from llmux.dialects.openai_embeddings import embedding
 
 OPENAI_CHAT = Dialect(
     name=NAME,
+    forms={COMPLETIONS: FORM},
     path="/chat/completions",
     models_path="/models",
     inbound=("/v1/chat/completions", "/chat/completions"),

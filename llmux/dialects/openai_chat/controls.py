@@ -7,8 +7,8 @@ from typing import Any
 
 from llmux.dialects.openai_chat.content import Draft
 from llmux.dialects.openai_chat.schema import BUDGETS, EFFORT_RANK, EXTENSIONS, SAMPLERS
-from llmux.dialects.openai_chat.tools import is_strict
 from llmux.dialects.shape import Fields, refuse
+from llmux.dialects.strict import is_strict
 from llmux.ir.capability import Profile
 from llmux.ir.request import OutputFormat, ReasoningControl, Request, Sampling
 

@@ -4,6 +4,7 @@ Reference: https://platform.openai.com/docs/guides/error-codes
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 
 from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
-from llmux.errors import GatewayError
+from llmux.errors import BackendModelNotFound, ClientErrorUpstream, GatewayError
 from llmux.ir.value import Value
 
 
@@ -56,7 +57,16 @@ KINDS: Mapping[str, Row] = {
 }
 CONFLICT = 409  # the SDKs try it again, and it never helps
 
-decode_error = faults.decode
+# A model that exists, but is asked in the other of this API's two forms. Nothing is wrong with it for others.
+OTHER_FORM = re.compile(r"not supported in the v1/(?:chat/)?completions endpoint", re.IGNORECASE)
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
+    """The failure that an HTTP answer means. `headers` have lower-case names. Any `body` will do."""
+    error = faults.decode(status, headers, body)
+    if isinstance(error, BackendModelNotFound) and OTHER_FORM.search(error.message):
+        return ClientErrorUpstream(error.message, param="model", upstream_status=status)
+    return error
 
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorForm:

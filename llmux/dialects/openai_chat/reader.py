@@ -38,6 +38,7 @@ from llmux.ir.writer import EventWriter
 Wire = Mapping[str, Any]
 
 TEXT, REASONING, REFUSAL = Text(), Reasoning(), Refusal()
+SAID = frozenset({"delta", "message"})  # a choice without these is of the older form, and has a text
 
 
 class Reader:
@@ -89,6 +90,8 @@ class Reader:
         # A whole answer, which may have an empty delta too; some send the message also as a stream's last chunk.
         if isinstance(message := choice.get("message"), dict) and not self.spoke:
             self._delta(message, out)
+        if choice.keys().isdisjoint(SAID) and isinstance(text := choice.get("text"), str) and text:
+            self.text(text, out)
         self.finish(choice.get("finish_reason"))
 
     def _delta(self, delta: Wire, out: list[Event]) -> None:

@@ -131,6 +131,7 @@ LOSSES: Mapping[str, str] = {
     "stop_sequence": "Which stop sequence ended an answer is not told.",
     "pause": "A pause of a server tool ends the answer.",
     "parts.order": "Text between tool calls is joined to the text before them.",
+    "legacy_completions": "A client of the old completions hears the text of an answer, no reasoning and no calls.",
     "legacy_calls": "A client of the old `functions` hears only the first of several calls.",
     "usage.cache_write_1h_tokens": "Cache writes are told as one number, whatever their lifetime.",
     "usage.service_tier": "A tier that OpenAI has no word for is not told.",

@@ -1,6 +1,6 @@
 """Tools and the choice among them, both ways; and schemas as OpenAI takes them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects.freetext import FreeText, as_function
@@ -9,6 +9,7 @@ from llmux.dialects.openai_chat.cache import cache_mark
 from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
+from llmux.dialects.strict import is_strict
 from llmux.errors import Unsupported
 from llmux.ir.content import Json, ToolCall, restore
 from llmux.ir.request import Request, Tool, ToolChoice
@@ -17,14 +18,6 @@ Wire = dict[str, Any]
 
 # At the root of a function's parameters OpenAI takes an object, and none of these.
 NOT_AT_ROOT = frozenset({"oneOf", "anyOf", "allOf", "enum", "not"})
-# What a strict schema may not say: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-NOT_STRICT = frozenset(
-    {"default", "allOf", "oneOf", "not", "if", "patternProperties", "dependentRequired", "dependentSchemas"}
-)
-
-# OpenAI takes ten levels of objects; each is a few of JSON.
-DEEPEST = 50
-
 KNOWN_OF_TOOL = frozenset({"type", "function", "custom"})
 KNOWN_OF_FUNCTION = frozenset({"name", "description", "parameters", "strict"})
 
@@ -241,30 +234,3 @@ def strictness(strict: bool | None, schema: Json | None, draft: Draft) -> bool |
     if strict:
         draft.losses.drop("strict")
     return None
-
-
-def is_strict(schema: Any, depth: int = 0) -> bool:
-    """Whether OpenAI takes `schema` as strict: closed objects, every property required, no word it does not know."""
-    if isinstance(schema, list):
-        return all(is_strict(inner, depth + 1) for inner in schema)
-    if not isinstance(schema, dict):
-        return True
-    if not NOT_STRICT.isdisjoint(schema) or depth > DEEPEST:
-        return False
-    if (schema.get("type") == "object" or "properties" in schema) and not _is_closed(schema):
-        return False
-    return all(is_strict(inner, depth + 1) for inner in _subschemas(schema))
-
-
-def _is_closed(schema: dict[str, Any]) -> bool:
-    properties, required = schema.get("properties", {}), schema.get("required", [])
-    if schema.get("additionalProperties") is not False or not isinstance(properties, dict):
-        return False
-    return isinstance(required, list) and sorted(map(str, required)) == sorted(properties)
-
-
-def _subschemas(schema: dict[str, Any]) -> Iterable[Any]:
-    yield from (schema[word] for word in ("items", "anyOf", "prefixItems") if word in schema)
-    for word in ("properties", "$defs", "definitions"):
-        if isinstance(named := schema.get(word), dict):
-            yield from named.values()

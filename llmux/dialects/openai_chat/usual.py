@@ -171,7 +171,7 @@ class Body(msgspec.Struct, gc=False):
     choices: list[Ended]
     usage: Tokens | None = None
     service_tier: str | None = None
-    object: Literal["chat.completion"] | None = None
+    object: Literal["chat.completion", "text_completion"] | None = None
     type: None = None
     error: None = None
 

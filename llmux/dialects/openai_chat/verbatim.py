@@ -197,6 +197,6 @@ def says_something(document: dict[str, Any]) -> bool:
     for choice in objects(document.get("choices")):
         said = choice.get("delta") or choice.get("message")
         told = isinstance(said, dict) and any(value for name, value in said.items() if name != "role")
-        if told or choice.get("finish_reason"):
+        if told or choice.get("finish_reason") or choice.get("text"):  # the last is of the older form
             return True
     return False
