@@ -64,6 +64,12 @@ model_match = ["embed"]
 embeddings = true
 
 [[backend]]
+name = "embed.ollama"
+model = "demo_ollama:embed"
+model_match = ["embed.ollama"]
+embeddings = true
+
+[[backend]]
 name = "embed.fail-429"
 model = "demo:fail-429"
 model_match = ["embed.failing"]

@@ -370,13 +370,14 @@ def test_what_only_the_older_form_understands(client: OpenAI, provider: str) -> 
 # --- embeddings ------------------------------------------------------------------------------------------------------
 
 
-def test_packed_as_the_sdk_asks_unasked_and_plain_are_the_same_vectors(client: OpenAI) -> None:
+@pytest.mark.parametrize("model", ["embed", "embed.ollama"])
+def test_packed_as_the_sdk_asks_unasked_and_plain_are_the_same_vectors(client: OpenAI, model: str) -> None:
     texts = ["the cat sat on the mat", "Grüße"]
-    packed = client.embeddings.create(model="embed", input=texts)
-    plain = client.embeddings.create(model="embed", input=texts, encoding_format="float")
+    packed = client.embeddings.create(model=model, input=texts)
+    plain = client.embeddings.create(model=model, input=texts, encoding_format="float")
     assert [list(one.embedding) for one in packed.data] == [one.embedding for one in plain.data]
     assert [one.index for one in packed.data] == [0, 1]
-    assert (packed.model, packed.object, packed.usage.prompt_tokens) == ("embed", "list", plain.usage.prompt_tokens)
+    assert (packed.model, packed.object, packed.usage.prompt_tokens) == (model, "list", plain.usage.prompt_tokens)
 
 
 @pytest.mark.parametrize("given", ["hello", [1, 2, 3], [[1, 2], [3]]], ids=["one text", "tokens", "lists of tokens"])
@@ -384,6 +385,11 @@ def test_every_form_of_input(client: OpenAI, given: Any) -> None:
     answer = client.embeddings.create(model="embed", input=given, dimensions=8)
     assert {len(one.embedding) for one in answer.data} == {8}
     assert len(answer.data) == (2 if given == [[1, 2], [3]] else 1)
+
+
+def test_tokens_are_refused_by_a_backend_that_knows_texts_only(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="texts, not tokens"):
+        client.embeddings.create(model="embed.ollama", input=[1, 2, 3])
 
 
 def test_embeddings_fail_over(client: OpenAI) -> None:
