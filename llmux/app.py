@@ -7,8 +7,9 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
 
 import aiohttp
 
@@ -17,6 +18,12 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
+from llmux.conversation.answers import Conversations, KeptAnswers
+from llmux.conversation.library import Answers
+from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.reasoning import KeptReasoning
+from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.transport import DemoTransport
@@ -31,20 +38,23 @@ from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
+from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.registry import Registry, Source
+from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
+from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.responder import Client, Context
-from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, matches
+from llmux.responder import Client, Context, Responder
+from llmux.routing.assemble import Assembled, assemble, endpoints
+from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
-from llmux.server.models import Card
-from llmux.server.services import Services
+from llmux.server.services import Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Listener
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
 
-MEGABYTE = 1024 * 1024
+Told = TypeVar("Told")
 
 
 class Ground(Value):
@@ -55,7 +65,11 @@ class Ground(Value):
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
+    archive: Archive
+    shelf: Shelf
+    registry: Registry
     tokenizer: Tokenizer
+    refused: RefusedProofs
     next_id: Callable[[], str]
     started: float  # Unix seconds
 
@@ -75,7 +89,23 @@ async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
-        yield Ground(clock, tell, session, ledger, limits, Tokenizer(), ids(), clock.now())
+        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        registry = Registry(store, clock)
+        await registry.load()
+        yield Ground(
+            clock=clock,
+            tell=tell,
+            session=session,
+            ledger=ledger,
+            limits=limits,
+            registry=registry,
+            archive=archive,
+            shelf=shelf,
+            tokenizer=Tokenizer(),
+            refused=RefusedProofs(),
+            next_id=ids(),
+            started=clock.now(),
+        )
 
 
 def ids() -> Callable[[], str]:
@@ -94,33 +124,75 @@ class House(Value):
 def furnish(loaded: Loaded, ground: Ground) -> House:
     """A house for one configuration."""
     config = loaded.config
-    assembled = assemble(config, loaded.tables)
+    places = endpoints(config, loaded.tables)
+    routes = {name: _route(endpoint, ground) for name, endpoint in places.items()}
+    ground.registry.configure(_sources(places, routes), config.routing.models_refresh)
+    assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
-    routes = {name: _route(endpoint, ground) for name, endpoint in assembled.endpoints.items()}
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
-        Fetcher(limit=int(config.media.max_mb * MEGABYTE), patience=config.media.timeout, enabled=config.media.fetch),
+        Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
+        ground.refused,
     )  # fmt: skip
-    settings = Settings(config.max_retries, config.deadline)
+    settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
+    conversations = Conversations(TABLE, answers)
+    count = Counter(planner, routes, profiles, ground.clock)
+    explain = Explainer(planner, routes, profiles, ground.ledger, ground.clock)
     services = Services(
         dialects=TABLE,
-        respond=Gateway(parts, settings).respond,
+        respond=KeptAnswers(
+            _remembering(Gateway(parts, settings).respond, config, ground),
+            conversations,
+            answers,
+            _bytes(config.conversation.keep_mb),
+        ).respond,
         embed=Embedder(parts, settings),
-        count=Counter(planner, routes, profiles, ground.clock),
-        explain=Explainer(planner, routes, profiles, ground.ledger, ground.clock),
+        library=Library(answers.find, answers.earlier, answers.forget),
+        count=_whole(conversations, count),
+        explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
-        cards=cards(assembled, int(ground.started)),
-        allowed=lambda client, model: not client.models or matches(client.models, model),
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in assembled.endpoints.values())),
+        cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in assembled.endpoints.values()) else (),
+        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
+
+
+def _answers(config: Config, ground: Ground) -> Answers:
+    """Where answers are kept, and looked for."""
+    kept = config.conversation
+    bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
+    return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _bytes(mebibytes: float) -> int:
+    return int(mebibytes * MEBIBYTE)
+
+
+def _remembering(respond: Responder, config: Config, ground: Ground) -> Responder:
+    """`respond`, with the reasoning of earlier turns kept around it, if the owner wants it."""
+    life = config.conversation.reasoning
+    if not life:
+        return respond
+    memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
+    return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _whole(
+    conversations: Conversations, ask: Callable[[Request, Context], Awaitable[Told]]
+) -> Callable[[Request, Context], Awaitable[Told]]:
+    """`ask`, about requests with the conversation that they go on from."""
+
+    async def asked(request: Request, context: Context) -> Told:
+        return await ask(await conversations.whole(request, context.client), context)
+
+    return asked
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
@@ -129,6 +201,15 @@ def _route(endpoint: Endpoint, ground: Ground) -> Route:
         return Route(dialect, DemoTransport(ground.clock), _ask_for_fault, maker)
     transport = HttpTransport(endpoint.base_url, ground.session)
     return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+
+
+def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
+    """The providers that may be asked what they list."""
+    return {
+        name: Source(routes[name], f"{at.dialect} {at.base_url}", asked=at.auth != CLIENTS_KEY)
+        for name, at in places.items()
+        if at.enabled
+    }
 
 
 def _ask_for_fault(context: Context) -> Mapping[str, str]:
@@ -145,17 +226,3 @@ def door(config: Config, *, passes_keys_on: bool) -> Door:
         for name, token in config.tokens.items()
     }
     return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
-
-
-def cards(assembled: Assembled, created: int) -> tuple[Card, ...]:
-    """The models that a client may ask for by name: every backend with a model of its own, and every role."""
-    backends = [backend for backend in assembled.catalog.backends if backend.enabled and backend.model != "*"]
-    return (
-        *(_card(backend, created) for backend in backends),
-        *(Card(role, "llmux", created) for role in assembled.catalog.roles),
-    )
-
-
-def _card(backend: Backend, created: int) -> Card:
-    profile = backend.profile
-    return Card(backend.name, backend.provider, created, profile.context, profile.max_output, profile.capabilities)

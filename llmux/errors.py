@@ -16,6 +16,7 @@ class Retry(enum.Enum):
     AGAIN = enum.auto()  # a passing fault: the same backend may, and so may another
     LARGER = enum.auto()  # only a backend with a larger context may
     WITHOUT_FIELD = enum.auto()  # the same backend may, without the field named in `param`
+    WITHOUT_PROOFS = enum.auto()  # the same backend may, without the reasoning states of earlier turns
 
 
 class GatewayError(Exception):
@@ -81,6 +82,12 @@ class Unsupported(BadRequest):
     kind = "unsupported"
 
 
+class NotOffered(Unsupported):
+    """A gateway has no such thing to give: pulling models, changing them."""
+
+    status = 501
+
+
 class MediaNotFetched(Unsupported):
     """A link of the client's leads nowhere that may be reached, and the backend takes no links; another may."""
 
@@ -117,6 +124,12 @@ class ModelNotFound(GatewayError):
     kind, status = "model_not_found", 404
 
 
+class AnswerNotFound(BadRequest):
+    """No answer is kept under this id: there never was one, it is another client's, or its time is over."""
+
+    status = 404
+
+
 class MethodNotAllowed(GatewayError):
     """The path exists; this method on it does not."""
 
@@ -139,6 +152,12 @@ class FieldRefused(BadRequest):
     """The backend does not know, or does not take, the field named in `param`."""
 
     kind, retry = "field_refused", Retry.WITHOUT_FIELD
+
+
+class ProofRefused(BadRequest):
+    """The backend does not take a proof of earlier reasoning: it is another's, of another conversation, or damaged."""
+
+    retry = Retry.WITHOUT_PROOFS
 
 
 class UpgradeRefused(MethodNotAllowed):
@@ -228,6 +247,12 @@ class ClientErrorUpstream(BadRequest):
 
 class NoBackendUp(GatewayError):
     """Every backend that could answer is down."""
+
+    kind, status = "unavailable", 503
+
+
+class StoreAway(GatewayError):
+    """What this request needs is in the store, and the store does not answer."""
 
     kind, status = "unavailable", 503
 

@@ -12,6 +12,7 @@ import msgspec
 
 from llmux.clock import Clock
 from llmux.telemetry import (
+    AnswerRepaired,
     AttemptFailed,
     BodySeen,
     ConfigReloaded,
@@ -44,6 +45,7 @@ LEVEL_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     AttemptFailed: lambda _: "INFO",
     CooldownStarted: lambda _: "WARNING",
     FieldLearnt: lambda _: "INFO",
+    AnswerRepaired: lambda _: "INFO",
     ConfigReloaded: lambda fact: "ERROR" if fact.error else "INFO",
     StoreFault: lambda _: "WARNING",
     Notice: lambda fact: fact.level.upper(),
@@ -80,6 +82,7 @@ TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
     CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
     FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",
+    AnswerRepaired: lambda f: f"{f.backend}: {' '.join(f.repairs)}  {f.request_id}",
     ConfigReloaded: lambda f: (
         f"{f.path}: not reloaded, the old one stays: {f.error}" if f.error else f"{f.path}: reloaded"
     ),

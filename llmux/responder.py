@@ -25,7 +25,8 @@ class Context(Value):
     """What travels with a request: it is made once, by the server, and never changes.
 
     `headers` are those of the client's that a backend of its own dialect may see, names in lower case. `credential`
-    is the client's own key, used only for a provider that says `api_key = "client"`.
+    is the client's own key, used only for a provider that says `api_key = "client"`. `created` is when it came, Unix
+    seconds.
     """
 
     request_id: str
@@ -33,6 +34,7 @@ class Context(Value):
     headers: Mapping[str, str] = {}
     query: str = ""
     credential: str = ""
+    created: int = 0
 
 
 class Responder(Protocol):

@@ -105,13 +105,18 @@ class Serving:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
-            background = [tasks.create_task(self._ground.ledger.run()), tasks.create_task(self._watch_files())]
+            work = (self._ground.ledger.run(), self._ground.registry.run(self.furnish), self._watch_files())
+            background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()
             for task in background:
                 task.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for open answers
             loop.remove_signal_handler(number)
+
+    def furnish(self) -> None:
+        """New requests see what the providers list now; running ones finish with what they saw."""
+        self.house = furnish(self._loaded, self._ground)
 
     async def _watch_files(self) -> None:
         files = {str(path.resolve()) for path in self._loaded.files}

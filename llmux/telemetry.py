@@ -56,6 +56,14 @@ class FieldLearnt(Fact):
     field: str
 
 
+class AnswerRepaired(Fact):
+    """Something in a backend's answer was put right. `repairs` are warnings, as the client gets them."""
+
+    request_id: str
+    backend: str
+    repairs: tuple[str, ...]
+
+
 class RequestFinished(Fact, kw_only=True):
     """One inbound request is over; what the log line says. Times are in seconds."""
 

@@ -7,6 +7,7 @@ import pytest
 from llmux.ir.usage import Usage
 from llmux.log import GATHER_S, Log
 from llmux.telemetry import (
+    AnswerRepaired,
     AttemptFailed,
     BodySeen,
     ConfigReloaded,
@@ -59,6 +60,7 @@ TEXTS = {
         "200  claude  sonnet -> openai:gpt  attempts 2  tokens 13>5  first 0.250 s  1.500 s  front",
     ),
     "a failed attempt": (AttemptFailed("req_1", "a", "BackendCut", "cut", 0.5), "a failed after 0.500 s: BackendCut"),
+    "a repair": (AnswerRepaired("req_1", "a", ("repaired=Read",)), "a: repaired=Read"),
     "a cooldown": (CooldownStarted("a", "rate_limit", 60.0), "a rests for 60 s: rate_limit"),
     "a lesson": (FieldLearnt("a", "seed"), "a does not take 'seed'"),
     "a reload": (ConfigReloaded("c.toml"), "c.toml: reloaded"),

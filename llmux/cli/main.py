@@ -14,6 +14,7 @@ COMMANDS = {
     "check": ("llmux.cli.check", "Say whether the configuration holds, and what it means."),
     "explain": ("llmux.cli.explain", "Show where a request would go, and why, without sending it."),
     "init": ("llmux.cli.init", "Write a configuration to begin with."),
+    "models": ("llmux.cli.models", "Show what can be asked for, at whom, and what it can do."),
     "doctor": ("llmux.cli.doctor", "Find what is broken, and say how to mend it."),
     "launch": ("llmux.cli.launch", "Start a client, such as Claude Code, on this gateway."),
     "mock": ("llmux.cli.mock", "Serve the demo provider over HTTP, to try things on."),

@@ -9,9 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+import msgspec
+
 from llmux.config.problem import Path, hint
 from llmux.config.schema import Config, Provider
+from llmux.config.strict import complaint
 from llmux.config.tables import DIALECTS, Row
+from llmux.ir.capability import Profile
 
 Found = tuple[Path, str]  # a problem: where, and what
 
@@ -81,10 +85,24 @@ def _backends(config: Config, rows: Mapping[str, Row]) -> Iterator[Found]:
             yield ("backend", index, "model"), 'expected "provider:model", such as "openai:gpt-4o" or "openai:*"'
         elif provider not in known:
             yield ("backend", index, "model"), f'names no provider: there is no "{provider}"; {hint(provider, known)}'
+        yield from ((("backend", index, "profile", *at), said) for at, said in _profile(backend.profile))
         name = backend.name or backend.model
         if names[name] > 1 and name in seen:
             yield ("backend", index, "name"), f'a second backend is called "{name}": give one of them a name of its own'
         seen.add(name)
+
+
+def _profile(written: Mapping[str, object]) -> Iterator[Found]:
+    """What is wrong with the fields of a model's profile."""
+    fields = {field.name: field for field in msgspec.structs.fields(Profile)}
+    for key, value in written.items():
+        if key not in fields:
+            yield (key,), f"a model's profile has no such field; {hint(key, fields)}"
+            continue
+        try:
+            msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            yield (key,), complaint(error, fields[key].type)
 
 
 def _roles(config: Config) -> Iterator[Found]:

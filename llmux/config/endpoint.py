@@ -39,6 +39,7 @@ class Endpoint(Value, kw_only=True):
     maker: str = ""
     kind: Literal["http", "demo"] = "http"
     row: str = ""
+    any_model: bool = False  # may have models that it does not list
     verbatim: bool = True
     enabled: bool = True
 
@@ -66,6 +67,7 @@ def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
         maker=(tables.providers[row].maker or row) if row else MAKERS.get(dialect, name),
         kind="demo" if demo else "http",
         row=row,
+        any_model=demo or (bool(row) and tables.providers[row].any_model),
         verbatim=written.verbatim,
         enabled=written.enabled,
     )

@@ -7,7 +7,7 @@ from llmux.config.problem import ConfigError, Path, Problem, Report, spelled
 from llmux.ir.value import Value
 
 NAMED = ("provider", "role", "tokens")  # tables of named entries, which are replaced whole
-SHARED = ("store", "routing", "cors")  # tables of single values, which are replaced one by one
+SHARED = ("store", "routing", "conversation", "media", "cors")  # tables of single values, which are replaced one by one
 LISTED = "backend"
 
 

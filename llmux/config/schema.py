@@ -65,7 +65,7 @@ class Provider(Section):
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
-    model: str  # provider:model; "provider:*" passes the client's model name on
+    model: str  # provider:model; "provider:*" passes the client's model name on, where it lists that
     name: str = ""
     context: Amount | None = None  # tokens; None: no limit
     max_output: Amount | None = None  # tokens; None: what is known of the model
@@ -73,6 +73,9 @@ class Backend(Section):
     thinking: bool | None = None
     tools: bool | None = None
     embeddings: bool = False  # it embeds, and takes no chats; others do not embed
+    tool_repair: bool | None = None  # None: as tool_repair of the whole; true: also where bytes would pass as they come
+    tool_text: bool = False  # its model prints calls as text: they are found there
+    profile: dict[str, object] = {}  # what else the model takes on the wire: fields of Profile, by their names
     model_match: list[str] = []  # globs of the client's model name; none: any
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
@@ -119,6 +122,16 @@ class Routing(Section):
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer
+    models_refresh: Span = 3600  # s between two looks at what providers list; 0: never
+
+
+class Conversation(Section):
+    """What is kept between the turns of a conversation, in the store, each client's apart."""
+
+    keep: Span = 86_400  # s; answers, for clients that go on from one by its id or ask for it again
+    keep_mb: Positive = 64  # of one client; what is oldest goes first
+    keep_total_mb: Positive = 512  # of all clients
+    reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
 
 
 class Cors(Section):
@@ -142,6 +155,7 @@ class Config(Section):
     max_body_mb: Positive = 64
     drain_timeout: Span = 30  # s given to open answers at a stop
     auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
+    tool_repair: bool = True  # calls that stray from their tool's schema are put right
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "text", "json"] = "auto"
     log_bodies: bool = False
@@ -157,5 +171,6 @@ class Config(Section):
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
+    conversation: Conversation = Conversation()
     media: Media = Media()
     cors: Cors = Cors()

@@ -36,6 +36,7 @@ class Row(Value, kw_only=True, forbid_unknown_fields=True):
     serves: tuple[str, ...] = ()
     default: str = ""
     local: bool = False
+    any_model: bool = False
 
 
 class Rule(Value):
@@ -61,12 +62,13 @@ class Tables(Value):
     providers: Mapping[str, Row]
     rules: tuple[Rule, ...]
 
-    def profile(self, dialect: str, provider: str, model: str) -> Profile:
+    def profile(self, dialect: str, provider: str, model: str, told: Mapping[str, Any] | None = None) -> Profile:
         """What `model` accepts: the fields of every rule that holds, later ones over earlier ones.
 
-        `provider` is the name of a row, or "" for a provider that is none.
+        `provider` is the name of a row, or "" for a provider that is none. What it has `told` itself of the model
+        counts where no rule says anything.
         """
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = dict(told or {})
         for rule in self.rules:
             if rule.holds(dialect, provider, model):
                 fields |= rule.fields

@@ -14,13 +14,14 @@ import msgspec
 from llmux.demo import naming, speak
 from llmux.demo.embedding import embed
 from llmux.demo.faults import FAULTS, Fault, Scene
-from llmux.demo.listing import CREATED, listed
+from llmux.demo.listing import CREATED, cards
 from llmux.demo.model import answer, input_tokens
 from llmux.demo.naming import Name
 from llmux.demo.script import beats
 from llmux.demo.speak import Act, Acts
 from llmux.dialects.base import Address, AnswerForm, Counting, Dialect, Embedding, Form
-from llmux.dialects.paths import Paths
+from llmux.dialects.listing import Asked, Enquiry
+from llmux.dialects.paths import Paths, starred, tidy
 from llmux.errors import BadRequest, GatewayError, NotFound
 from llmux.ir.events import Event, MessageEnd, MessageStart
 from llmux.ir.response import FinishReason
@@ -50,12 +51,14 @@ class Provider:
             yield from ((path, (dialect, partial(_count, counting))) for path in counting.inbound)
         if (embedding := dialect.embedding) is not None:
             yield from ((path, (dialect, partial(self._embed, dialect, embedding))) for path in embedding.inbound)
+        for enquiry in dialect.listing.enquiries if dialect.listing else ():
+            yield enquiry.path, (dialect, partial(_list, enquiry))
 
     def perform(self, call: Call) -> Acts:
         """Everything that is done for `call`. It never raises: an error is an answer."""
-        path = _address(call).path
+        path = tidy(_address(call).path)
         found = self._plays.find(path) or self._plays.find(f"/v1{path}")  # a base URL may end in the version
-        dialect, play = found or (self._dialects[0], _list if "/models" in path else _nowhere)
+        dialect, play = found or (self._dialects[0], _nowhere)
         try:
             return tuple(play(call))
         except GatewayError as error:
@@ -112,8 +115,10 @@ def _address(call: Call) -> Address:
     return Address(unquote(path), dict(parse_qsl(query)))
 
 
-def _list(call: Call) -> Iterator[Act]:
-    return speak.document(msgspec.json.encode(listed(call.path.partition("?")[0])))
+def _list(enquiry: Enquiry, call: Call) -> Iterator[Act]:
+    at = _address(call)
+    asked = Asked(starred(enquiry.path, tidy(at.path)), at.query, call.headers, call.body)
+    return speak.document(enquiry.answer(asked, cards()))
 
 
 def _nowhere(call: Call) -> Iterator[Act]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
+from llmux.dialects.keeping import Keeping
+from llmux.dialects.listing import Listing
 from llmux.errors import GatewayError
 from llmux.ir.capability import Target
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
@@ -168,6 +170,10 @@ class Dialect(Form, kw_only=True):
     encode_error: Callable[[GatewayError, str], ErrorForm]
     counting: Counting | None = None
     embedding: Embedding | None = None
+    forgetful: bool = False  # its clients bring no reasoning back, or lose the proofs of it: it is kept for them
+    call_ids: bool = True  # its clients tell tool calls apart by id
+    keeping: Keeping | None = None  # its API knows answers that were kept
+    listing: Listing | None = None
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:

@@ -23,6 +23,7 @@ from llmux.errors import (
     GatewayError,
     KeyRefused,
     Overloaded,
+    ProofRefused,
     QuotaUsedUp,
     RateLimited,
     TooLarge,
@@ -67,6 +68,7 @@ WORDS: Mapping[str, type[GatewayError]] = {
     "unsupported_value": FieldRefused,
     "unknown_parameter": FieldRefused,
     "extra_forbidden": FieldRefused,
+    "invalid_encrypted_content": ProofRefused,
     "timeout": BackendSlow,
     "timeout_error": BackendSlow,
     "deadline_exceeded": BackendSlow,
@@ -112,6 +114,15 @@ PHRASES: Mapping[type[GatewayError], tuple[str, ...]] = {
     ),
     KeyRefused: ("incorrect api key", "invalid api key", "invalid x-api-key", "api key not valid"),
     Overloaded: ('"type":"overloaded_error"', "overloaded_error"),
+    ProofRefused: (
+        "invalid `signature` in `thinking` block",
+        "invalid signature in thinking block",
+        "invalid `data` in `redacted_thinking` block",
+        "blocks in the latest assistant message cannot be modified",
+        "encrypted content could not be verified",
+        "thought signature is not valid",
+        "corrupted thought signature",
+    ),
 }
 
 # Wordings that name the field a backend will not take.

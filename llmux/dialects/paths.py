@@ -6,6 +6,17 @@ from typing import Generic, TypeVar
 Found = TypeVar("Found")
 
 
+def tidy(path: str) -> str:
+    """`path` without what base URLs bring along that are written in their own way: "/v1/v1/", a slash at the end."""
+    return path.replace("/v1/v1/", "/v1/").rstrip("/") or "/"
+
+
+def starred(pattern: str, path: str) -> str:
+    """What stands in `path` for the star of `pattern`, "" where it has none. The two must fit."""
+    start, star, end = pattern.partition("*")
+    return path[len(start) : len(path) - len(end)] if star else ""
+
+
 class Paths(Generic[Found]):
     """Path -> what is there. A path without a star is found first and at once."""
 

@@ -21,6 +21,7 @@ from llmux.ir.events import (
     StreamError,
     Verbatim,
 )
+from llmux.normalise.normaliser import Normaliser
 from llmux.transports.base import Reply
 
 ENDS = (MessageEnd, StreamError)
@@ -46,12 +47,15 @@ def ended(batch: Batch) -> bool:
 class Answer:
     """One answer. `hold` once, then `batches`, then `close`, whatever happened."""
 
-    def __init__(self, reply: Reply, decoder: Decoder, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self, reply: Reply, decoder: Decoder, clock: Clock, deadline: float, normaliser: Normaliser | None = None
+    ) -> None:
         """`deadline`: monotonic seconds at which the first event must be there."""
         self._reply = reply
         self._decoder = decoder
         self._clock = clock
-        self._ended = self._at_eof = False
+        self._normaliser = normaliser
+        self._ended = self._at_eof = self._heard = False
         self._watch = Watch(clock, reply, deadline, "The backend did not begin its answer in time.")
 
     async def hold(self, idle: float) -> Batch:
@@ -65,6 +69,9 @@ class Answer:
         held: list[Event] = []
         while not any(map(says_something, held)):
             held += await self._next()
+            if self._heard:  # what it says may be held back for long: a call is printed as text
+                self._watch.allow(idle)
+                self._watch.wait()
             if held and isinstance(held[-1], StreamError):
                 raise held[-1].error
             if self._at_eof and not any(map(says_something, held)):
@@ -98,12 +105,14 @@ class Answer:
         finally:
             self._reply.close()
 
-    async def _next(self) -> list[Event]:
+    async def _next(self) -> Batch:
         data = await self._reply.read()
-        if data:
-            return self._decoder.feed(data)
-        self._at_eof = True
-        return self._decoder.close()
+        self._at_eof = not data
+        events = self._decoder.feed(data) if data else self._decoder.close()
+        if self._normaliser is None:
+            return events
+        self._heard = self._heard or any(map(says_something, events))
+        return self._normaliser.feed(events)
 
     async def _linger(self) -> None:
         timer = self._clock.timer(LINGER_S, lambda: self._reply.abort(BackendSlow("The backend keeps talking.")))

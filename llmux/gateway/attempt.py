@@ -7,12 +7,11 @@ from llmux.dialects.base import Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
-from llmux.ir.events import Batch, MessageEnd, MessageStart
+from llmux.ir.events import Batch, StreamError
 from llmux.ir.fold import explode
 from llmux.ir.request import Request
-from llmux.ir.response import FinishReason
-from llmux.ir.usage import Usage
 from llmux.ir.value import Value
+from llmux.normalise.normaliser import Normaliser, normaliser
 from llmux.responder import Context
 from llmux.transports.base import Call, Reply, Transport
 
@@ -22,10 +21,6 @@ ANSWER_LIMIT = 256 * 1024 * 1024
 # The backend's headers that a client of the same dialect may see. Theirs is the limit of one key, as ours is not.
 SEEN = ("x-ratelimit-", "anthropic-ratelimit-", "openai-", "anthropic-fast-", "retry-after")
 UNSEEN = ("anthropic-ratelimit-unified-", "openai-organization", "openai-project")
-
-
-# The answer to a request that asks for none: Ollama's clients say so to load a model, which only an Ollama can do.
-IDLE: Batch = (MessageStart("", ""), MessageEnd(FinishReason.END, Usage()))
 
 
 class Route(Value):
@@ -44,6 +39,21 @@ class Attempt(Value):
     answer: Answer | WholeAnswer
     outgoing: Outgoing
     headers: tuple[tuple[str, str], ...] = ()
+    normaliser: Normaliser | None = None
+
+    @property
+    def repairs(self) -> tuple[str, ...]:
+        """What has been put right in the answer so far, as warnings."""
+        return self.normaliser.repairs.told if self.normaliser else ()
+
+
+class _Asked(Value):
+    """What was asked for, and what its answer goes through, if anything."""
+
+    request: Request
+    outgoing: Outgoing
+    dialect: Dialect
+    normaliser: Normaliser | None
 
 
 async def attempt(request: Request, context: Context, to: Recipient, route: Route, clock: Clock) -> Attempt:
@@ -53,28 +63,52 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
         GatewayError: the backend failed, or refused, before it had said anything.
     """
     outgoing = prepare(request, context, to)
-    if not (request.messages or outgoing.verbatim):
-        return Attempt(IDLE, WholeAnswer(IDLE), outgoing)
     patience = to.backend.request_timeout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}
     reply = await route.transport.open(Call(outgoing.path, headers, outgoing.body), patience)
+    meant = None if outgoing.verbatim else _normaliser(request, to)
     try:
-        answer = await _begin(request, reply, outgoing, route.dialect, clock, deadline)
+        answer = await _begin(reply, _Asked(request, outgoing, route.dialect, meant), clock, deadline)
     except BaseException:
         reply.close()
         raise
     try:
         held = await answer.hold(to.backend.idle_timeout)
+        if not request.stream:
+            held = await _all(held, answer)
     except BaseException:
         await answer.close()
         raise
-    return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else ())
+    return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else (), meant)
 
 
-async def _begin(
-    request: Request, reply: Reply, outgoing: Outgoing, dialect: Dialect, clock: Clock, deadline: float
-) -> Answer | WholeAnswer:
+def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
+    forbidden = request.tool_choice is not None and request.tool_choice.mode == "none"
+    return normaliser(
+        () if forbidden else request.tools,
+        repair=to.backend.tool_repair != "never",
+        printed=to.backend.tool_text,
+        tags=to.profile.think_tags,
+        turn=len(request.messages),
+    )
+
+
+async def _all(held: Batch, answer: Answer | WholeAnswer) -> Batch:
+    """An answer that its client gets whole, though it came as a stream: nobody has seen any of it until it is complete.
+
+    Raises:
+        GatewayError: it broke off, and may still be asked for elsewhere.
+    """
+    events = [*held, *[event async for batch in answer.batches() for event in batch]]
+    last = events[-1]
+    if isinstance(last, StreamError):
+        raise last.error
+    return events
+
+
+async def _begin(reply: Reply, asked: _Asked, clock: Clock, deadline: float) -> Answer | WholeAnswer:
+    request, outgoing, dialect = asked.request, asked.outgoing, asked.dialect
     if reply.status != 200:  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, ERROR_LIMIT)
         raise _refusal(dialect, reply, body)
@@ -82,11 +116,12 @@ async def _begin(
     if _streams(request, reply.headers.get("content-type", ""), form):
         verbatim = outgoing.verbatim and request.stream
         decoder = form.verbatim() if verbatim else dialect.decoder(outgoing.names)
-        return Answer(reply, decoder, clock, deadline)
+        return Answer(reply, decoder, clock, deadline, asked.normaliser)
     body = await read_all(reply, clock, deadline, ANSWER_LIMIT)
     if outgoing.verbatim and not request.stream:
         return WholeAnswer((form.verbatim_response(body),))
-    return WholeAnswer(tuple(explode(dialect.decode_response(body, outgoing.names))))
+    events = tuple(explode(dialect.decode_response(body, outgoing.names)))
+    return WholeAnswer(asked.normaliser.feed(events) if asked.normaliser else events)
 
 
 def _streams(request: Request, content_type: str, form: Form) -> bool:

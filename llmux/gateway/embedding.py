@@ -9,6 +9,7 @@ from llmux.dialects.base import Outbound, backend_path
 from llmux.errors import BackendGarbled, Unsupported
 from llmux.gateway.answer import read_all
 from llmux.gateway.attempt import ANSWER_LIMIT, ERROR_LIMIT
+from llmux.gateway.exchange import Try
 from llmux.gateway.outbound import changed
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.tries import Tries
@@ -43,9 +44,10 @@ class Embedder:
         """
         await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan_embeddings(request, context.client)
+        self._tries.announce(request.model, context, plan)
 
-        async def ask(backend: Backend, without: tuple[str, ...]) -> _Embedded:
-            return await self._ask(request, context, backend, without)
+        async def ask(backend: Backend, step: Try) -> _Embedded:
+            return await self._ask(request, context, backend, step)
 
         won = await self._tries.win(request.model, context, plan, ask)
         self._parts.limits.leave(won.backend)
@@ -56,14 +58,12 @@ class Embedder:
         usage = Usage(told or _count(request.inputs), estimated=not told)
         return opened, replace(won.answer.vectors, input_tokens=usage.input_tokens), usage
 
-    async def _ask(
-        self, request: EmbeddingRequest, context: Context, backend: Backend, without: tuple[str, ...]
-    ) -> _Embedded:
+    async def _ask(self, request: EmbeddingRequest, context: Context, backend: Backend, step: Try) -> _Embedded:
         route, clock = self._parts.routes[backend.provider], self._parts.clock
         embedding = route.dialect.embedding
         if embedding is None:
             raise Unsupported(f"llmux: {backend.name} is asked in a dialect that knows no embeddings.")
-        to = self._parts.recipient(backend, request.model, without)
+        to = self._parts.recipient(backend, request.model, step.without)
         model = backend_model(backend, request.model)
         outbound = embedding.encode_request(request, Target(model, to.profile, to.maker))
         headers = {

@@ -16,11 +16,15 @@ MAX_FIELDS = 4
 
 
 class Try(Value):
-    """Ask `backend` after `after` seconds. `without` names the fields that it has just refused."""
+    """Ask `backend` after `after` seconds. `without` names the fields that it has just refused.
+
+    `unproven`: it has refused the proofs of earlier reasoning, and is to be asked without them.
+    """
 
     backend: str
     after: float = 0.0
     without: tuple[str, ...] = ()
+    unproven: bool = False
 
 
 class Exchange:
@@ -40,6 +44,7 @@ class Exchange:
         self._deadline = deadline
         self._failures = 0  # of this backend in a row
         self._without: tuple[str, ...] = ()
+        self._unproven = False
         self._errors: list[GatewayError] = []
         self._committed = False
 
@@ -70,7 +75,7 @@ class Exchange:
         if not self._left or now >= self._deadline:
             raise _most_telling(self._errors)
         self._backend, *self._left = self._left
-        self._failures, self._without = 0, ()
+        self._failures, self._without, self._unproven = 0, (), False
         return Try(self._backend)
 
     def _again(self, error: GatewayError, now: float, chance: float) -> Try:
@@ -79,7 +84,7 @@ class Exchange:
         after = max(backoff(self._failures, chance), error.retry_after or 0.0)
         if after > LONGEST or now + after >= self._deadline:  # too long to make the client wait for this one
             return self._elsewhere(error, now, chance)
-        return Try(self._backend, after, self._without)
+        return self._retry(after)
 
     def _to_a_larger(self, error: GatewayError, now: float, chance: float) -> Try:
         held = self._contexts.get(self._backend)
@@ -92,7 +97,17 @@ class Exchange:
             return self._elsewhere(error, now, chance)
         self._failures -= 1  # a lesson, not a fault
         self._without = (*self._without, field)
-        return Try(self._backend, without=self._without)
+        return self._retry()
+
+    def _without_the_proofs(self, error: GatewayError, now: float, chance: float) -> Try:
+        if self._unproven or now >= self._deadline:
+            return self._elsewhere(error, now, chance)
+        self._failures -= 1
+        self._unproven = True
+        return self._retry()
+
+    def _retry(self, after: float = 0.0) -> Try:
+        return Try(self._backend, after, self._without, self._unproven)
 
     _NEXT: ClassVar[Mapping[Retry, Callable[["Exchange", GatewayError, float, float], Try]]] = {
         Retry.NEVER: _never,
@@ -100,6 +115,7 @@ class Exchange:
         Retry.AGAIN: _again,
         Retry.LARGER: _to_a_larger,
         Retry.WITHOUT_FIELD: _without_the_field,
+        Retry.WITHOUT_PROOFS: _without_the_proofs,
     }
 
 

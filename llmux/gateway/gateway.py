@@ -8,17 +8,24 @@ from collections.abc import AsyncGenerator
 from msgspec.structs import replace
 
 from llmux.gateway.attempt import Attempt, attempt
+from llmux.gateway.exchange import Try
 from llmux.gateway.media import carry
 from llmux.gateway.outbound import is_verbatim
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
+from llmux.gateway.proofs import without_proofs
 from llmux.gateway.tries import Ask, Tries, Won
 from llmux.ir.events import Batch, Event, MessageEnd, MessageStart, Opened, StreamError, Verbatim
 from llmux.ir.request import Request
+from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, backend_model
+from llmux.telemetry import AnswerRepaired
 
+# The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
+# backend has nothing to load, and is not troubled with it.
+IDLE: Batch = (MessageStart("", ""), MessageEnd(FinishReason.END, Usage()))
 # Of a request's JSON: a rule of thumb, where nothing was counted.
 BYTES_PER_TOKEN = 4
 
@@ -34,6 +41,10 @@ class Gateway:
         """See `responder.Responder`."""
         await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan(request, context.client)
+        self._tries.announce(request.model, context, plan)
+        if not (request.messages or plan.pool[plan.choice.plan[0]].dialect == request.dialect):
+            yield (Opened("llmux", request.model, 0), *IDLE)
+            return
         won = await self._tries.win(request.model, context, plan, self._asking(request, context))
         if plan.conversation:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
@@ -48,12 +59,19 @@ class Gateway:
         finally:
             self._parts.limits.leave(won.backend)
             await answer.close()
+            if repairs := won.answer.repairs:  # of a stream the client has got the head before they were known
+                self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
 
     def _asking(self, request: Request, context: Context) -> Ask[Attempt]:
-        async def ask(backend: Backend, without: tuple[str, ...]) -> Attempt:
-            parts, to = self._parts, self._parts.recipient(backend, request.model, without)
-            asked = request if is_verbatim(request, to) else await carry(request, to.profile, parts.fetch)
-            return await attempt(asked, context, to, parts.routes[backend.provider], parts.clock)
+        async def ask(backend: Backend, step: Try) -> Attempt:
+            parts, to = self._parts, self._parts.recipient(backend, request.model, step.without)
+            fit = without_proofs(request) if step.unproven else parts.refused.fit(backend.name, request)
+            if not is_verbatim(fit, to):
+                fit = await carry(fit, to.profile, parts.fetch)
+            tried = await attempt(fit, context, to, parts.routes[backend.provider], parts.clock)
+            if step.unproven:
+                parts.refused.learn(backend.name, request)
+            return tried
 
         return ask
 
@@ -62,8 +80,9 @@ class Gateway:
             won.backend.name,
             backend_model(won.backend, request.model),
             won.attempts,
-            (*plan.choice.warnings, *won.answer.outgoing.warnings),
+            (*plan.choice.warnings, *won.answer.outgoing.warnings, *won.answer.repairs),
             won.answer.headers,
+            won.answer.outgoing.replays,
         )
 
     def _held(self, request: Request, plan: Plan, won: Won[Attempt]) -> Batch:

@@ -145,8 +145,12 @@ class Ledger:
     # --- for people ---
 
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
-        """How each backend stands, as this process knows it."""
+        """How each backend stands, as this process knows it; the next refresh looks at their windows."""
         now = self._clock.now()
+        backends = list(backends)
+        for backend in backends:
+            if backend.windows:
+                self._budget.watch(_account(backend), backend.windows)
         return [self._standing(backend, now) for backend in backends]
 
     # --- behind the requests ---

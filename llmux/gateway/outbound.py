@@ -31,6 +31,7 @@ class Outgoing(Value):
     verbatim: bool
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    replays: bool = False  # see Opened
 
 
 class Recipient(Value):
@@ -41,6 +42,11 @@ class Recipient(Value):
     profile: Profile = Profile()
     maker: str = ""
     without: frozenset[str] = frozenset()
+
+    @property
+    def replays(self) -> bool:
+        """Whether the model wants the reasoning of earlier turns back."""
+        return self.profile.reasoning_replay != "never" or self.profile.signed_calls
 
 
 def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
@@ -55,11 +61,13 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         body = _kept(request, request.original, model if form.model_in_body else None, to)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
-        return Outgoing(path, headers, body, verbatim=True)
+        return Outgoing(path, headers, body, verbatim=True, replays=to.replays)
     if request.bound:
         raise Unsupported(
             f"'{request.bound}' can only be passed on as it came, to a backend of the same API.", param=request.bound
         )
+    if not request.messages and dialect.name != request.dialect:
+        raise Unsupported("There is nothing to ask this backend: it loads no models.", param="messages")
     if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
     if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
@@ -69,17 +77,29 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
-    return Outgoing(path, headers, body, verbatim=False, names=outbound.names, warnings=outbound.warnings)
+    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
 
 
 def is_verbatim(request: Request, to: Recipient) -> bool:
-    """Whether `to` can be told what the client said, as it said it: the same dialect, and nothing to be left out."""
-    same = to.backend.verbatim and to.dialect.name == request.dialect and request.original is not None
-    return same and (to.profile.thinking or not _reasons(request))
+    """Whether `to` is told what the client said as it said it, and the client what `to` says.
+
+    Both speak the same dialect, and nothing is to be left out, put back or put right.
+    """
+    original = request.original
+    same = to.backend.verbatim and to.dialect.name == request.dialect
+    if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
+        return False
+    return to.profile.thinking or not _reasons(request)
 
 
 def _reasons(request: Request) -> bool:
     return request.reasoning.mode in {"on", "auto"}
+
+
+def _must_be_read(request: Request, to: Recipient) -> bool:
+    """Whether the answer cannot pass as it comes, because something in it is to be put right."""
+    calls = to.backend.tool_text or to.backend.tool_repair == "always"
+    return to.profile.think_tags or (calls and bool(request.tools))
 
 
 def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+
 from llmux.clock import Clock
 from llmux.gateway.attempt import Route
 from llmux.gateway.ledger import Ledger
@@ -9,6 +11,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.media import Fetch
 from llmux.gateway.outbound import Recipient
 from llmux.gateway.planner import Planner
+from llmux.gateway.proofs import RefusedProofs
 from llmux.ir.capability import Profile
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend, backend_model
@@ -34,6 +37,7 @@ class Parts(Value):
     tell: Listener
     chance: Callable[[], float]
     fetch: Fetch  # what a client's link leads to, for backends that follow none
+    refused: RefusedProofs = msgspec.field(default_factory=RefusedProofs)
 
     def recipient(self, backend: Backend, model: str, without: tuple[str, ...]) -> Recipient:
         """`backend` as a request for `model` is prepared for it; `without` are fields that it has just refused."""

@@ -3,6 +3,7 @@
 The gateway follows its plan; `llmux explain` prints it.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Literal
 
@@ -14,6 +15,7 @@ from llmux.gateway.ledger import Ledger
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Capability
 from llmux.ir.embedding import EmbeddingRequest
+from llmux.ir.naming import ALIAS, unaliased
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -32,13 +34,15 @@ NOT_COUNTED: Mapping[str, int] = {}
 class Plan(Value):
     """What was decided, on which grounds. `tokens`, by the backend's name, were counted only where they decide.
 
-    `conversation` names what the request belongs to, where it matters who answers it: b"" elsewhere.
+    A request that is no longer than `room`, prompt and answer, fits into every backend of the pool. `conversation`
+    names what the request belongs to, where it matters who answers it: b"" elsewhere.
     """
 
     needs: Needs
     pool: Mapping[str, Backend]
     choice: Choice
     tokens: Mapping[str, int] = NOT_COUNTED
+    room: float = math.inf
     conversation: bytes = b""
 
 
@@ -79,8 +83,10 @@ class Planner:
     async def _plan(self, request: Request, needs: Needs, client: Client) -> Plan:
         key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models)
         kept = self._kept.get(key)
-        if kept is not None and self._ledger.nobody_rests:
-            return Plan(needs, kept.pool, kept.choice)
+        if kept is not None and self._ledger.nobody_rests and needs.bytes + needs.output_tokens <= kept.room:
+            return Plan(needs, kept.pool, kept.choice, room=kept.room)
+        if request.model.startswith(ALIAS):
+            needs = replace(needs, model=unaliased(request.model))
         plan = await self._decide(request, needs, client)
         if plan.choice.plan and self._ledger.nobody_rests and self._is_steady(plan):
             if len(self._kept) >= MOST_KEPT:
@@ -90,11 +96,11 @@ class Planner:
 
     def _is_steady(self, plan: Plan) -> bool:
         """Would the next request like this one get the same plan, as long as nobody rests?"""
-        backends = plan.pool.values()
-        return all(backend.profile.context is None and self._ledger.is_unlimited(backend) for backend in backends)
+        fits = plan.needs.bytes + plan.needs.output_tokens <= plan.room
+        return fits and all(map(self._ledger.is_unlimited, plan.pool.values()))
 
     async def _decide(self, request: Request, needs: Needs, client: Client) -> Plan:
-        pool = candidates(self._catalog, request.model)
+        pool = candidates(self._catalog, needs.model)
         counted = await self._gauge.measure(request, pool) if selector.needs_count(needs, pool) else NOT_COUNTED
         choice = selector.choose(
             needs,
@@ -103,9 +109,10 @@ class Planner:
             self._ledger.conditions(pool, request.model),
             Policy(self._clock.now(), self._thinking, counted),
         )
-        if request.model in self._catalog.single:
+        if needs.model in self._catalog.single:
             choice = replace(choice, plan=choice.plan[:1])
-        return Plan(needs, {backend.name: backend for backend in pool}, choice, counted)
+        room = min((backend.profile.context or math.inf for backend in pool), default=math.inf)
+        return Plan(needs, {backend.name: backend for backend in pool}, choice, counted, room)
 
     async def count(self, request: Request, backend: Backend | None = None) -> int:
         """The tokens of `request`, for `backend` if one is given. See `Gauge`."""

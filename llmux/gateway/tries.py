@@ -17,8 +17,8 @@ from llmux.routing.catalog import Backend
 from llmux.telemetry import AttemptFailed, Planned
 
 Answer = TypeVar("Answer")
-# Ask a backend, without the fields that it has refused in this exchange. Raises GatewayError: it did not answer.
-Ask = Callable[[Backend, tuple[str, ...]], Awaitable[Answer]]
+# Ask a backend, as the exchange says. Raises GatewayError: it did not answer.
+Ask = Callable[[Backend, Try], Awaitable[Answer]]
 
 
 class Won(Value, Generic[Answer]):
@@ -37,16 +37,23 @@ class Tries:
         self._parts = parts
         self._settings = settings
 
-    async def win(self, model: str, context: Context, plan: Plan, ask: Ask[Answer]) -> Won[Answer]:
-        """Try until somebody answers.
+    def announce(self, model: str, context: Context, plan: Plan) -> None:
+        """Tell who will be asked.
 
         Raises:
-            GatewayError: nobody does, or nobody can; this is what the client is to hear.
+            GatewayError: nobody can be; this is what the client is to hear.
         """
         refused = {name: refusal.reason for name, refusal in plan.choice.refused.items()}
         self._parts.tell(Planned(context.request_id, model, plan.choice.plan, refused))
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
+
+    async def win(self, model: str, context: Context, plan: Plan, ask: Ask[Answer]) -> Won[Answer]:
+        """Try until somebody answers. The plan has been announced.
+
+        Raises:
+            GatewayError: nobody does; this is what the client is to hear.
+        """
         clock = self._parts.clock
         exchange = Exchange(
             plan.choice.plan,
@@ -90,7 +97,7 @@ class Tries:
         try:
             reservation = await parts.ledger.reserve(backend)
             try:
-                answer = await ask(backend, step.without)
+                answer = await ask(backend, step)
             except (BackendUnreachable, MediaNotFetched):
                 reservation.give_back()  # it cannot have seen the request
                 raise

@@ -24,6 +24,7 @@ class Opened(Event):
     attempts: int
     warnings: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # of the backend's answer, those that a client may see
+    replays: bool = False  # the model wants the reasoning of this answer back with the turns that follow
 
 
 class MessageStart(Event):

@@ -101,12 +101,14 @@ class Original(Value):
     """The request as its client sent it, for a backend that speaks the same dialect.
 
     `repaired` is true when the decoder left out something that the dialect's own backends are known to refuse (an
-    empty text block), so that `document`, cleaned, must be sent instead of `body`.
+    empty text block), so that `document`, cleaned, must be sent instead of `body`. `restored` is true when the messages
+    hold reasoning that the client did not bring back: a model that wants it cannot be sent `body`.
     """
 
     body: bytes
     document: Mapping[str, Any]
     repaired: bool = False
+    restored: bool = False
 
 
 class Request(Value, kw_only=True):

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from llmux.config.endpoint import Endpoint, endpoint
@@ -10,11 +12,15 @@ from llmux.config.schema import Backend as Written
 from llmux.config.schema import Config, Provider
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
+from llmux.ir.card import ModelCard
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend, Catalog, Limits, Transforms, Window
+from llmux.routing.listed import NOTHING, Listed, Lists, listed
 
 WINDOWS = {"max_per_hour": 3_600, "max_per_5hours": 18_000, "max_per_day": 86_400}  # key -> seconds
 EVERY = "*"  # the backend model that stands for whatever the client asks for
+STATED = ("context", "max_output", "vision", "thinking", "tools")  # keys of a backend that are fields of its profile
+HOPED = ("vision", "thinking")
 KEPT_PROFILES = 1_024  # clients may ask for any name: only so many are remembered
 
 
@@ -27,32 +33,69 @@ class Assembled(Value):
     profile_of: Callable[[Backend, str], Profile]
 
 
-class Profiles:
-    """What models accept, as the tables and the owner say, remembered by name."""
+class Known(Value):
+    """All that is known of models: what the tables say, the owner, and the providers themselves."""
 
-    def __init__(self, tables: Tables, endpoints: Mapping[str, Endpoint], written: Mapping[str, Written]) -> None:
-        self._tables, self._endpoints, self._written = tables, endpoints, written
+    tables: Tables
+    endpoints: Mapping[str, Endpoint]
+    written: Mapping[str, Written]  # by the name of the backend
+    lists: Mapping[str, Listed]  # by provider
+
+    def card(self, provider: str, model: str) -> ModelCard | None:
+        """What the provider tells of it."""
+        return self.lists[provider].find(model) if provider in self.lists else None
+
+
+class Profiles:
+    """What models accept, remembered by name. The owner's word counts most, then the tables', then the provider's."""
+
+    def __init__(self, known: Known) -> None:
+        self._of = known
         self._known = lru_cache(KEPT_PROFILES)(self._find)
+        self._hoped = lru_cache(KEPT_PROFILES)(self._hope)
 
     def of(self, backend: Backend, model: str) -> Profile:
         """What `model`, a name as the backend's provider knows it, accepts at `backend`."""
         return self._known(backend.name, backend.provider, model)
 
+    def hopeful(self, backend: Backend, model: str) -> Profile:
+        """The same for choosing: who passes any name on may see and reason, unless somebody says that it cannot."""
+        return self._hoped(backend.name, backend.provider, model)
+
     def _find(self, backend: str, provider: str, model: str) -> Profile:
-        where = self._endpoints[provider]
-        return _stated(self._tables.profile(where.dialect, where.row, model), self._written[backend])
+        where, card = self._of.endpoints[provider], self._of.card(provider, model)
+        told = card.facts if card else {}
+        return _stated(self._of.tables.profile(where.dialect, where.row, model, told), self._of.written[backend])
+
+    def _hope(self, backend: str, provider: str, model: str) -> Profile:
+        profile, written = self._known(backend, provider, model), self._of.written[backend]
+        card = self._of.card(provider, model)
+        said = (written.profile.keys() | card.facts.keys()) if card else written.profile.keys()
+        nobody_says = {name for name in HOPED if getattr(written, name) is None and name not in said}
+        return replace(profile, **{name: name in nobody_says or getattr(profile, name) for name in HOPED})
 
 
-def assemble(config: Config, tables: Tables) -> Assembled:
-    """The catalog of `config`, a configuration that holds (see `config/check.py`)."""
-    providers = dict.fromkeys(provider_of(written) for written in config.backend)
-    endpoints = {name: endpoint(name, config.provider.get(name, Provider()), tables) for name in providers}
-    profiles = Profiles(tables, endpoints, {name_of(written): written for written in config.backend})
-    backends = tuple(_backend(written, config, endpoints[provider_of(written)], profiles) for written in config.backend)
+def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assembled:
+    """The catalog of `config`, a configuration that holds (see `config/check.py`), where providers list `lists`."""
+    at = endpoints(config, tables)
+    shelves = {name: listed(lists[name], whole=not at[name].any_model) for name in at if lists.get(name)}
+    profiles = Profiles(Known(tables, at, {name_of(written): written for written in config.backend}, shelves))
+    backends = tuple(_backend(written, config, at[provider_of(written)], profiles) for written in config.backend)
+    backends = tuple(_listing(backend, shelves) for backend in backends)
     roles = {name: tuple(role.backends) for name, role in config.role.items()}
-    limits = {name: Limits(at.rps, at.rpm, at.concurrent) for name, at in endpoints.items()}
+    limits = {name: Limits(found.rps, found.rpm, found.concurrent) for name, found in at.items()}
     single = frozenset(name for name, role in config.role.items() if role.execution == "first")
-    return Assembled(Catalog(backends, roles, single), endpoints, limits, profiles.of)
+    return Assembled(Catalog(backends, roles, single, profiles.hopeful), at, limits, profiles.of)
+
+
+def endpoints(config: Config, tables: Tables) -> Mapping[str, Endpoint]:
+    """Where the providers are that have a backend, in the order of the backends."""
+    providers = dict.fromkeys(provider_of(written) for written in config.backend)
+    return {name: endpoint(name, config.provider.get(name, Provider()), tables) for name in providers}
+
+
+def _listing(backend: Backend, shelves: Mapping[str, Listed]) -> Backend:
+    return replace(backend, listed=shelves.get(backend.provider)) if backend.model == EVERY else backend
 
 
 def name_of(written: Written) -> str:
@@ -80,24 +123,28 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         verbatim=at.verbatim,
         auto_cache=config.auto_cache,
         embeddings=written.embeddings,
+        tool_repair=_repair(config.tool_repair, written.tool_repair),
+        tool_text=written.tool_text,
         enabled=written.enabled and at.enabled,
         request_timeout=at.timeout or config.request_timeout,
         idle_timeout=config.idle_timeout,
     )
-    profile = profiles.of(bare, bare.model)
-    return replace(bare, profile=_hopeful(profile, written) if bare.model == EVERY else profile)
+    profile_of = profiles.hopeful if bare.model == EVERY else profiles.of
+    return replace(bare, profile=profile_of(bare, bare.model))
+
+
+def _repair(usual: bool, stated: bool | None) -> Literal["never", "translated", "always"]:
+    """Answers that pass as they came are read for the sake of their calls only where the owner says so of a backend."""
+    if stated is None:
+        return "translated" if usual else "never"
+    return "always" if stated else "never"
 
 
 def _stated(profile: Profile, written: Written) -> Profile:
     """`profile` with what the owner says of it. A model never gives more than it can, so the default is cut too."""
-    names = ("context", "max_output", "vision", "thinking", "tools")
-    stated = {name: value for name in names if (value := getattr(written, name)) is not None}
-    profile = replace(profile, **stated)
+    stated = {name: value for name in STATED if (value := getattr(written, name)) is not None}
+    if written.profile or stated:
+        profile = msgspec.convert({**msgspec.structs.asdict(profile), **written.profile, **stated}, Profile)
     if profile.max_output is not None and profile.default_output > profile.max_output:
         return replace(profile, default_output=profile.max_output)
     return profile
-
-
-def _hopeful(profile: Profile, written: Written) -> Profile:
-    """Of a backend that passes any name on: its models may see and reason, unless the owner says that none can."""
-    return replace(profile, vision=written.vision is not False, thinking=written.thinking is not False)

@@ -5,13 +5,15 @@ A model's name leads to backends here and nowhere else: `provider:model`, a role
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from llmux.ir.capability import Profile
+from llmux.ir.naming import plain, unaliased
 from llmux.ir.value import Value
+from llmux.routing.listed import Listed, sent
 
 
 class Window(Value):
@@ -39,7 +41,11 @@ class Transforms(Value):
 
 
 class Backend(Value, kw_only=True):
-    """One model at one provider, everything resolved. `model` "*" stands for whatever the client asks for."""
+    """One model at one provider, everything resolved. `model` "*" stands for whatever the client asks for.
+
+    `listed` is what the provider of a "*" backend lists, None where that is not known or does not matter. `found` is
+    the name there of the model that is asked for, "" where there is none.
+    """
 
     name: str
     provider: str
@@ -54,20 +60,26 @@ class Backend(Value, kw_only=True):
     verbatim: bool = True
     auto_cache: bool = True  # prompts of clients that know no cache marks are marked
     embeddings: bool = False  # it embeds and does nothing else; no other backend embeds
+    tool_repair: Literal["never", "translated", "always"] = "translated"  # in which lane calls are put right
+    tool_text: bool = False  # the model prints calls as text
     enabled: bool = True
     request_timeout: float = 90.0  # s
     idle_timeout: float = 120.0  # s
+    listed: Listed | None = None
+    found: str = ""
 
 
 class Catalog(Value):
     """Every backend in configuration order, and the roles that name sets of them.
 
-    `single` are the roles with execution = "first": the first that fits answers, or nobody.
+    `single` are the roles with execution = "first": the first that fits answers, or nobody. `profile_of` says what a
+    "*" backend takes when it is asked for a certain model.
     """
 
     backends: tuple[Backend, ...]
     roles: Mapping[str, tuple[str, ...]] = {}
     single: frozenset[str] = frozenset()
+    profile_of: Callable[[Backend, str], Profile] = lambda backend, _model: backend.profile
 
 
 def find(catalog: Catalog, name: str) -> Backend | None:
@@ -81,21 +93,46 @@ def candidates(catalog: Catalog, model: str) -> tuple[Backend, ...]:
     """The backends that a client may mean by `model`, in order.
 
     The name of a backend means that one and no other, `provider:anything` the provider's "*" backend, the name of a
-    role its set. Backends that are meant by name come without their `match`: it has nothing left to decide. Any other
-    name may mean every backend, and `match` decides.
+    role its set. Backends that are meant by name come without their `match` and without what their provider lists: it
+    has nothing left to decide. Any other name may mean every backend, and `match` and the lists decide.
     """
-    if named := find(catalog, model):
-        return (_meant(named),)
-    if model in catalog.roles:
-        members = (find(catalog, name) for name in catalog.roles[model])
-        return tuple(_meant(backend) for backend in members if backend)
-    if passing_on := next((backend for backend in catalog.backends if _passes_on(backend, model)), None):
-        return (_meant(passing_on),)
-    return catalog.backends
+    return named(catalog, model) or tuple(_at(catalog, backend, model) for backend in catalog.backends)
+
+
+def named(catalog: Catalog, model: str) -> tuple[Backend, ...]:
+    """The backends that `model` is the name of; none when it may mean every one."""
+    for name in dict.fromkeys((model, plain(model))):
+        if meant := find(catalog, name):
+            return (_meant(_at(catalog, meant, name)),)
+        if name in catalog.roles:
+            members = (find(catalog, member) for member in catalog.roles[name])
+            return tuple(_meant(backend) for backend in members if backend)
+        if passing_on := next((backend for backend in catalog.backends if _passes_on(backend, name)), None):
+            return (_meant(_at(catalog, passing_on, name)),)
+    return ()
+
+
+def takes(backend: Backend, model: str) -> bool:
+    """Whether a backend that is not meant by name takes a model of this one."""
+    if backend.match and not (matches(backend.match, model) or matches(backend.match, plain(model))):
+        return False
+    return backend.listed is None or not backend.listed.whole or backend.listed.find(model) is not None
+
+
+def _at(catalog: Catalog, backend: Backend, model: str) -> Backend:
+    """The backend when it is asked for `model`: with the name and the profile of what its provider lists."""
+    if backend.listed is None:
+        return backend
+    name = model.removeprefix(f"{backend.provider}:")
+    card = backend.listed.find(name)
+    if card is None:
+        return backend
+    found = sent(card, name)
+    return replace(backend, found=found, profile=catalog.profile_of(backend, found))
 
 
 def _meant(backend: Backend) -> Backend:
-    return replace(backend, match=()) if backend.match else backend
+    return replace(backend, match=(), listed=None) if backend.match or backend.listed else backend
 
 
 def _passes_on(backend: Backend, model: str) -> bool:
@@ -105,7 +142,9 @@ def _passes_on(backend: Backend, model: str) -> bool:
 
 def backend_model(backend: Backend, asked: str) -> str:
     """The model's name as the backend knows it. A "*" backend gets the client's own, less a leading `provider:`."""
-    return asked.removeprefix(f"{backend.provider}:") if backend.model == "*" else backend.model
+    if backend.model != "*":
+        return backend.model
+    return backend.found or unaliased(asked).removeprefix(f"{backend.provider}:")
 
 
 def matches(globs: Sequence[str], name: str) -> bool:

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
+from msgspec.structs import replace
+
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend, matches
+from llmux.routing.catalog import Backend, matches, takes
 from llmux.routing.requirements import Needs
 
 # Why a backend is refused. "unfit" never changes for this request; the others pass.
@@ -85,9 +87,13 @@ def disabled(backend: Backend, _case: Case) -> Refusal | None:
 
 def other_name(backend: Backend, case: Case) -> Refusal | None:
     """It does not take a model of this name."""
-    if not backend.match or matches(backend.match, case.needs.model):
+    model = case.needs.model
+    if takes(backend, model):
         return None
-    return Refusal("unfit", f"model_match does not match {case.needs.model}", lacks=("name",))
+    if backend.match and not takes(replace(backend, listed=None), model):
+        return Refusal("unfit", f"model_match does not match {model}", lacks=("name",))
+    reason = f"{backend.provider} does not list {model}; {backend.provider}:{model} would be passed on all the same"
+    return Refusal("unfit", reason, lacks=("name",))
 
 
 def other_kind(backend: Backend, case: Case) -> Refusal | None:

@@ -11,17 +11,18 @@ from typing import Any
 from aiohttp import web
 
 from llmux.dialects.base import Dialect
-from llmux.dialects.paths import Paths
+from llmux.dialects.paths import Paths, tidy
 from llmux.errors import MethodNotAllowed, NotFound
+from llmux.server import kept
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
+from llmux.server.models import ModelsEndpoint, enquiries
 from llmux.server.operations import CountEndpoint, Operations
 from llmux.server.peer import Network
 from llmux.server.services import Desk
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-MODELS = ("/v1/models", "/models")
 
 
 class Routes:
@@ -29,10 +30,17 @@ class Routes:
 
     def __init__(self, desk: Desk, dialects: Mapping[str, Dialect]) -> None:
         operations = Operations(desk)
-        self._posts = Paths([("/llmux/explain", operations.explain), *_asked(dialects, desk)])
-        self._gets: dict[str, Handler] = {"/": operations.root, "/health": operations.health}
-        self._gets |= dict.fromkeys(MODELS, operations.models)
-        self._model = operations.model
+        rows: dict[str, list[tuple[str, Handler]]] = {
+            "POST": [("/llmux/explain", operations.explain), *_asked(dialects, desk)],
+            # Claude Code warms its connection up at /api/hello, and looks at nothing that it hears there.
+            "GET": [("/", operations.root), ("/api/hello", operations.root), ("/health", operations.health)],
+        }
+        for (method, path), found in enquiries(dialects).items():
+            rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
+        for method, path, handler in kept.routes(dialects, desk):
+            rows.setdefault(method, []).append((path, handler))
+        self._tables = {method: Paths(table) for method, table in rows.items()}
+        self._posts = self._tables["POST"]
 
     def find(self, method: str, path: str) -> Handler:
         """Who answers.
@@ -44,21 +52,15 @@ class Routes:
         handler = self._posts.find(path) if method == "POST" else None
         if handler is not None:
             return handler
-        path = path.replace("/v1/v1/", "/v1/").rstrip("/") or "/"  # base URLs are written in every way
-        by_method = {"POST": self._posts.find(path), "GET": self._get(path)}
-        handler = by_method["GET" if method == "HEAD" else method] if method in {"POST", "GET", "HEAD"} else None
+        path = tidy(path)
+        by_method = {name: table.find(path) for name, table in self._tables.items()}
+        handler = by_method.get("GET" if method == "HEAD" else method)
         if handler is not None:
             return handler
         takes = [name for name, found in by_method.items() if found is not None]
         if takes:
             raise MethodNotAllowed(f"llmux: {path} takes {', '.join(takes)}, not {method}.")
         raise NotFound(f"llmux: there is nothing at {path}.")
-
-    def _get(self, path: str) -> Handler | None:
-        exact = self._gets.get(path)
-        if exact is None and path.startswith(tuple(f"{models}/" for models in MODELS)):
-            return self._model
-        return exact
 
 
 def inbound(dialect: Dialect) -> Iterator[str]:

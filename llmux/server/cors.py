@@ -4,7 +4,7 @@ from aiohttp import web
 
 from llmux.config.schema import Cors
 
-METHODS = "GET, HEAD, POST, OPTIONS"
+METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 
 
 def preflight(request: web.BaseRequest, cors: Cors) -> web.Response:

@@ -3,8 +3,7 @@
 from aiohttp import web
 
 from llmux.dialects.base import AnswerForm, Dialect, Embedding
-from llmux.responder import Context
-from llmux.server.endpoint import NANOSECONDS, RECORD, address, answer_headers, context_headers, read_body, safe_query
+from llmux.server.endpoint import NANOSECONDS, RECORD, address, answer_headers, context_of, read_body
 from llmux.server.services import Desk
 
 
@@ -25,20 +24,14 @@ class EmbeddingEndpoint:
         record.client = client.name
         request = self._embedding.decode_request(await read_body(inbound), address(inbound))
         record.model = request.model
-        context = Context(
-            record.request_id,
-            client,
-            context_headers(inbound, self._dialect, services),
-            safe_query(inbound.rel_url.raw_query_string),
-            services.door.passes_on(inbound.headers, inbound.query),
-        )
+        context = context_of(inbound, services, self._dialect, client, int(clock.now()))
         opened, embeddings, usage = await services.embed(request, context)
         record.opened(opened, clock.monotonic())
         record.usage = usage
         form = AnswerForm(
-            record.request_id,
+            context.request_id,
             request.model,
-            int(clock.now()),
+            context.created,
             elapsed=lambda: int((clock.monotonic() - began) * NANOSECONDS),
         )
         told = answer_headers(opened, record.request_id) | ({"x-llmux-usage": "estimated"} if usage.estimated else {})

@@ -48,8 +48,9 @@ class Endpoint:
             self._see(record, "client", body)
         request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
         record.model, record.stream = request.model, request.stream
-        batches = services.respond(request, self._context(inbound, services, client, record))
-        told = _Told(self._dialect.form(request.form), self._answer_form(request, record, began))
+        context = context_of(inbound, services, self._dialect, client, int(self._desk.clock.now()))
+        batches = services.respond(request, context)
+        told = _Told(self._dialect.form(request.form), self._answer_form(request, context, began))
         if request.stream:
             return await self._stream(inbound, batches, told, services)
         response = await self._whole(batches, told, record)
@@ -90,21 +91,12 @@ class Endpoint:
             body = told.form.encode_response(fold(events), told.answer)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
-    def _context(self, inbound: web.BaseRequest, services: Services, client: Client, record: Record) -> Context:
-        return Context(
-            record.request_id,
-            client,
-            context_headers(inbound, self._dialect, services),
-            safe_query(inbound.rel_url.raw_query_string),
-            services.door.passes_on(inbound.headers, inbound.query),
-        )
-
-    def _answer_form(self, request: Request, record: Record, began: float) -> AnswerForm:
+    def _answer_form(self, request: Request, context: Context, began: float) -> AnswerForm:
         clock = self._desk.clock
         return AnswerForm(
-            record.request_id,
+            context.request_id,
             request.model,
-            int(clock.now()),
+            context.created,
             request.include_usage,
             request.legacy_functions,
             asked=request.original.document if request.original else {},
@@ -135,15 +127,22 @@ class SeenEncoder:
         return data
 
 
+def context_of(inbound: web.BaseRequest, services: Services, dialect: Dialect, client: Client, created: int) -> Context:
+    """What travels with the request. `created` is now, in Unix seconds."""
+    noticed = (*dialect.forwarded, *services.noticed)
+    return Context(
+        inbound[RECORD].request_id,
+        client,
+        {name: inbound.headers[name] for name in noticed if name in inbound.headers},
+        safe_query(inbound.rel_url.raw_query_string),
+        services.door.passes_on(inbound.headers, inbound.query),
+        created,
+    )
+
+
 def address(inbound: web.BaseRequest) -> Address:
     """Where the client knocked."""
     return Address(inbound.path, inbound.query)
-
-
-def context_headers(inbound: web.BaseRequest, dialect: Dialect, services: Services) -> dict[str, str]:
-    """The client's headers that a backend may see."""
-    names = (*dialect.forwarded, *services.noticed)
-    return {name: inbound.headers[name] for name in names if name in inbound.headers}
 
 
 def in_session(request: Request, dialect: Dialect, inbound: web.BaseRequest) -> Request:

@@ -86,14 +86,17 @@ class Middleware:
         record.error = type(error).__name__
         record.backend = record.backend or error.backend
         record.attempts = record.attempts or error.attempts
-        form = self._encode(request.path, error, record.request_id)
+        form = self._encode(request.path, error, record)
         headers = {"content-type": "application/json", "x-request-id": record.request_id, **form.headers}
         if error.backend:
             headers |= {"x-llmux-backend": header_safe(error.backend), "x-llmux-attempts": str(error.attempts)}
         return web.Response(status=form.status, body=form.body, headers=headers)
 
-    def _encode(self, path: str, error: GatewayError, request_id: str) -> ErrorForm:
-        dialect = self._spoken.find(path) or self._spoken.near(path)
+    def _encode(self, path: str, error: GatewayError, record: Record) -> ErrorForm:
+        """In the dialect that somebody found the client to speak, else in that of the path."""
+        request_id = record.request_id
+        dialect = self._desk.current().dialects.get(record.dialect)
+        dialect = dialect or self._spoken.find(path) or self._spoken.near(path)
         if dialect is not None:
             return dialect.encode_error(error, request_id)
         retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}

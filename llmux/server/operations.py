@@ -1,4 +1,4 @@
-"""llmux's own small pages: is it up, which models are there, and what would become of a request."""
+"""llmux's own small pages: is it up, and what would become of a request."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,6 @@ from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
 from llmux.server.endpoint import RECORD, address, in_session, read_body, safe_query
-from llmux.server.models import Card, encode_cards, find_card
 from llmux.server.services import Desk
 
 TRUE = frozenset({"1", "true", "yes"})
@@ -34,14 +33,6 @@ class Operations:
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
-    async def models(self, request: web.BaseRequest) -> web.Response:
-        """The list, in a shape that both SDK families read."""
-        return _json(encode_cards(self._cards(request), request.query))
-
-    async def model(self, request: web.BaseRequest) -> web.Response:
-        """One model."""
-        return _json(find_card(self._cards(request), request.path.partition("/models/")[2]))
-
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
         client = self._admit(request)
@@ -51,10 +42,6 @@ class Operations:
         at = Address(request.query.get("path", ""), request.query)
         asked = in_session(dialect.decode_request(body, at), dialect, request)
         return _json(await services.explain(asked, _context(request, client)))
-
-    def _cards(self, request: web.BaseRequest) -> list[Card]:
-        client, services = self._admit(request), self._desk.current()
-        return [card for card in services.cards if services.allowed(client, card.id)]
 
     def _admit(self, request: web.BaseRequest) -> Client:
         client = self._desk.current().door.admit(request.headers, request.query)

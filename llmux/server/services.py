@@ -9,6 +9,8 @@ from typing import Any
 from llmux.clock import Clock
 from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
+from llmux.dialects.keeping import Kept
+from llmux.ir.card import ModelCard
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Opened
 from llmux.ir.request import Request
@@ -16,8 +18,18 @@ from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
-from llmux.server.models import Card
 from llmux.telemetry import Listener
+
+
+class Library(Value):
+    """Answers that were kept, by client, dialect and id. All raise GatewayError: there is none, or nobody can say.
+
+    `earlier` gives the items of the conversation until then, for a request that goes on from it.
+    """
+
+    find: Callable[[Client, str, str], Awaitable[Kept]]
+    earlier: Callable[[Client, str, str], Awaitable[Sequence[Any]]]
+    forget: Callable[[Client, str, str], Awaitable[None]]
 
 
 class Services(Value, kw_only=True):
@@ -29,9 +41,9 @@ class Services(Value, kw_only=True):
     count: Callable[[Request, Context], Awaitable[tuple[int, bool]]]  # tokens, and whether they are an estimate
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
-    cards: Sequence[Card]
-    allowed: Callable[[Client, str], bool]  # may this client ask for this model?
+    cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
     door: Door
+    library: Library
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect

@@ -1,11 +1,21 @@
 """The contract of a store: what must be remembered between requests, behind a few atomic verbs. No rule lives here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
 class StoreError(Exception):
     """The store cannot be used now. Callers go on with what they know; a request never fails for this."""
+
+
+def surplus(sizes: Iterable[tuple[str, int, float]], most: int) -> list[str]:
+    """The keys that a `trim` forgets. `sizes` are key, bytes and expiry of each note."""
+    held, keys = 0, list[str]()
+    for key, size, _ in sorted(sizes, key=lambda row: row[2], reverse=True):
+        held += size
+        if held > most:
+            keys.append(key)
+    return keys
 
 
 class StoreNotOpenedError(ValueError):
@@ -35,6 +45,14 @@ class Store(Protocol):
 
     async def notes(self, prefix: str) -> Mapping[str, bytes]:
         """Every note whose key begins with `prefix`, in the order of their keys."""
+
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """The notes that exist among `keys`."""
+
+    async def trim(self, prefix: str, most: int) -> None:
+        """Forget notes whose key begins with `prefix`, those first that expire first, until the rest hold at most
+        `most` bytes.
+        """
 
     async def remove(self, keys: Sequence[str]) -> None:
         """Forget counters and notes."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError
+from llmux.store.base import StoreError, surplus
 
 # Between two looks for what has expired, s. Until then an expired row costs its bytes and nothing else.
 SWEEP_EVERY = 600.0
@@ -38,6 +38,17 @@ class MemoryStore:
     async def notes(self, prefix: str) -> Mapping[str, bytes]:
         now = self._now()
         return {k: v for k, (v, until) in sorted(self._notes.items()) if until > now and k.startswith(prefix)}
+
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        now = self._now()
+        found = ((key, self._notes.get(key, (b"", 0.0))) for key in keys)
+        return {key: value for key, (value, until) in found if until > now}
+
+    async def trim(self, prefix: str, most: int) -> None:
+        self._now()
+        sizes = ((key, len(value), until) for key, (value, until) in self._notes.items() if key.startswith(prefix))
+        for key in surplus(sizes, most):
+            del self._notes[key]
 
     async def remove(self, keys: Sequence[str]) -> None:
         self._now()

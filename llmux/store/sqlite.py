@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError, StoreNotOpenedError
+from llmux.store.base import StoreError, StoreNotOpenedError, surplus
 
 Result = TypeVar("Result")
 
@@ -29,7 +29,7 @@ OPEN_PATIENCE = 5.0
 # Seconds between two looks for what has expired.
 SWEEP_EVERY = 600.0
 
-SCHEMA = 1  # kept in the file as `user_version`
+SCHEMA = 2  # kept in the file as `user_version`
 
 # With a WAL, NORMAL makes a commit a plain write, without an fsync: the system has it, so a kill -9 loses nothing. It
 # syncs when the log is folded into the file, so a power cut may lose the last commits but never breaks the file; OFF
@@ -40,11 +40,25 @@ WAL, NORMAL = "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"
 # the first of them has done it there is nothing left to do.
 WAL_TRIES = 100
 
+# A note may be large. What is asked of all of them stands in front, and the rows have an id: then looking for what has
+# expired, or is too much, reads no values. Measured with 2000 notes of 70 MB in all: 2 ms, against 25 ms.
+NOTE = "CREATE TABLE note (key TEXT PRIMARY KEY, expires REAL NOT NULL, size INTEGER NOT NULL, value BLOB NOT NULL)"
+VERSION = f"PRAGMA user_version = {SCHEMA}"
 TABLES = (
     "CREATE TABLE counter (key TEXT PRIMARY KEY, value REAL NOT NULL, expires REAL NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE note (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID",
-    f"PRAGMA user_version = {SCHEMA}",
+    NOTE,
+    VERSION,
 )
+# An older version -> how its tables become ours.
+UPGRADES: Mapping[int, Sequence[str]] = {
+    1: (
+        "ALTER TABLE note RENAME TO older",
+        NOTE,
+        "INSERT INTO note (key, expires, size, value) SELECT key, expires, length(value), value FROM older",
+        "DROP TABLE older",
+        VERSION,
+    ),
+}
 
 # The names on the right are the row's before the update. No RETURNING: SQLite has it only since 3.35.
 ADD = """
@@ -54,10 +68,13 @@ ON CONFLICT (key) DO UPDATE SET
   expires = CASE WHEN expires > :now THEN expires ELSE :expires END
 """
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
-PUT = "INSERT OR REPLACE INTO note (key, value, expires) VALUES (?, ?, ?)"
+PUT = "INSERT OR REPLACE INTO note (key, expires, size, value) VALUES (?, ?, ?, ?)"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
 NOTES = "SELECT key, value FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
-REMOVE = ("DELETE FROM counter WHERE key = ?", "DELETE FROM note WHERE key = ?")
+FETCH = "SELECT value FROM note WHERE key = ? AND expires > ?"
+SIZES = "SELECT key, size, expires FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111)"
+FORGET = "DELETE FROM note WHERE key = ?"
+REMOVE = ("DELETE FROM counter WHERE key = ?", FORGET)
 SWEEP = ("DELETE FROM counter WHERE expires <= ?", "DELETE FROM note WHERE expires <= ?")
 
 
@@ -94,11 +111,23 @@ class SqliteStore:
         return await self._do(lambda db: _read(db, keys, now))
 
     async def put(self, key: str, value: bytes, expires: float) -> None:
-        await self._do(lambda db: db.execute(PUT, (key, value, expires)).close())
+        await self._do(lambda db: db.execute(PUT, (key, expires, len(value), value)).close())
 
     async def notes(self, prefix: str) -> Mapping[str, bytes]:
         now = self._clock.now()
         return await self._do(lambda db: dict(db.execute(NOTES, (prefix, now)).fetchall()))
+
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        now = self._clock.now()
+        return await self._do(lambda db: _read(db, keys, now, FETCH))
+
+    async def trim(self, prefix: str, most: int) -> None:
+        def work(db: sqlite3.Connection) -> None:
+            with _writing(db):
+                keys = surplus(db.execute(SIZES, (prefix,)).fetchall(), most)
+                db.executemany(FORGET, [(key,) for key in keys])
+
+        await self._do(work)
 
     async def remove(self, keys: Sequence[str]) -> None:
         await self._do(lambda db: _each(db, REMOVE, [(key,) for key in keys]))
@@ -146,8 +175,8 @@ def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tupl
             db.executemany(statement, rows)
 
 
-def _read(db: sqlite3.Connection, keys: Iterable[str], now: float) -> Mapping[str, float]:
-    rows = ((key, db.execute(READ, (key, now)).fetchone()) for key in keys)
+def _read(db: sqlite3.Connection, keys: Iterable[str], now: float, query: str = READ) -> Mapping[str, Any]:
+    rows = ((key, db.execute(query, (key, now)).fetchone()) for key in keys)
     return {key: row[0] for key, row in rows if row is not None}
 
 
@@ -189,15 +218,15 @@ def _use_wal(db: sqlite3.Connection) -> None:
 
 
 def _prepare(db: sqlite3.Connection) -> None:
-    """Make the tables, unless they are there. Raises ValueError for the file of another version."""
+    """Make the tables, unless they are there. Raises ValueError for the file of a version that is not known."""
     _use_wal(db)
     db.execute(NORMAL)
     with _writing(db):  # a file that can only be read fails here, at the start, rather than at the first request
         (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in TABLES:
-                db.execute(statement)
-        elif version != SCHEMA:
+        statements = TABLES if version == 0 else UPGRADES.get(version, ())
+        for statement in statements:
+            db.execute(statement)
+        if not statements and version != SCHEMA:
             raise ValueError(f"it has version {version}, and this llmux knows version {SCHEMA}")
 
 

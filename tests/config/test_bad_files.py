@@ -15,11 +15,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a key in capitals": ("Port = 1", ['Port: unknown key; did you mean "port"?']),
     "a key like no other": (
         "[routing]\nzzz = 1",
-        ["routing.zzz: unknown key; known: affinity, affinity_ttl, thinking"],
+        ["routing.zzz: unknown key; known: affinity, affinity_ttl, models_refresh, thinking"],
     ),
     "a key of a list's table": (
         '[[backend]]\nmodel = "demo:a"\n[[backend]]\nmodel = "demo:b"\nvisoin = true',
         ['backend[1].visoin: unknown key; did you mean "vision"?'],
+    ),
+    "a field of a profile": (
+        '[[backend]]\nmodel = "demo:a"\n[backend.profile]\nvison = true\nmax_stop = "4"\nsampling = "some"',
+        [
+            'backend[0].profile.vison: a model\'s profile has no such field; did you mean "vision"?',
+            "backend[0].profile.max_stop: expected int, got str",
+            'backend[0].profile.sampling: expected one of "all", "one", "none"',
+        ],
     ),
     "a key of a named table": (
         f"[provider.a]\n{HERE}\nbaseurl = 1",

@@ -94,6 +94,22 @@ CLAUDE = {
 }
 
 
+# Others that are asked in Claude's words.
+IN_CLAUDE_S_WORDS = {
+    "deepseek-v4-pro": ("budget", ("high", "max")),
+    "kimi-k3": ("either", ("low", "high", "max")),
+    "glm-5.1": ("budget", ()),
+}
+
+
+@pytest.mark.parametrize("model", IN_CLAUDE_S_WORDS)
+def test_others_asked_in_claude_s_dialect(model: str) -> None:
+    profile = TABLES.profile("claude", "", model)
+    assert (profile.reasoning, profile.efforts) == IN_CLAUDE_S_WORDS[model]
+    assert profile.thinking
+    assert profile.tool_result_media
+
+
 @pytest.mark.parametrize("model", CLAUDE)
 def test_claude_asked_in_its_own_dialect(model: str) -> None:
     profile = TABLES.profile("claude", "anthropic", model)
@@ -122,6 +138,10 @@ OUTPUT = {
     "gpt-5.6": 128_000,
     "gpt-5-chat-latest": 16_384,
     "gemini-2.0-flash": 8_192,
+    "gemini-2.5-flash-image": 32_768,
+    "glm-4.5-air": 98_304,
+    "zai-org/GLM-5.1": 131_072,
+    "MiniMax-M3": 131_072,
     "gemini-3.1-pro-preview": 65_536,
     "llama3": None,
 }
@@ -145,7 +165,11 @@ EFFORTS = {
     "gpt-5.1-codex-max": ("low", "medium", "high", "xhigh"),
     "gpt-5.2": ("none", "low", "medium", "high", "xhigh"),
     "gpt-5.3-codex": ("low", "medium", "high", "xhigh"),
-    "gpt-5.6-sol": ("none", "low", "medium", "high", "xhigh"),
+    "gpt-5.5": ("none", "low", "medium", "high", "xhigh"),
+    "gpt-5.6-sol": ("none", "low", "medium", "high", "xhigh", "max"),
+    "gpt-6-astra": ("low", "medium", "high", "xhigh", "max"),
+    "gpt-5-pro": ("high",),
+    "gpt-5.5-pro": ("medium", "high", "xhigh"),
 }
 
 
@@ -182,8 +206,25 @@ OTHERS: dict[tuple[str, str], dict[str, object]] = {
     ("groq", "openai/gpt-oss-120b"): {"reasoning": "effort", "json_schema": True, "reasoning_field": "reasoning"},
     ("cerebras", "zai-glm-4.7"): {"thinking": True, "strict_tools": False},
     ("zai", "glm-4.5v"): {"vision": True, "max_stop": 1, "reasoning_replay": "tool_turns"},
-    ("mistral", "mistral-small-latest"): {"stream_usage": False, "vision": True, "thinking": False},
-    ("mistral", "magistral-medium-latest"): {"thinking": True},
+    ("moonshot", "kimi-k2-0905-preview"): {"sampling": "all", "thinking": False},
+    ("moonshot", "kimi-k3"): {"sampling": "none", "thinking": True, "vision": True},
+    ("openrouter", "moonshotai/kimi-k2.5"): {"sampling": "all"},
+    ("mistral", "mistral-small-latest"): {
+        "stream_usage": False, "vision": True, "thinking": True, "efforts": ("none", "high"), "alternate_roles": True,
+    },
+    ("mistral", "mistral-small-2506"): {"vision": True, "thinking": False, "reasoning": "none"},
+    ("mistral", "mistral-large-4-0"): {"vision": True, "thinking": True, "reasoning": "effort"},
+    ("mistral", "magistral-medium-latest"): {"thinking": True, "vision": True, "reasoning": "none"},
+    ("mistral", "codestral-2508"): {"vision": False, "thinking": False, "alternate_roles": True},
+    ("vllm", "mistralai/Devstral-Small-2-24B"): {"alternate_roles": True},
+    ("vllm", "google/gemma-3-27b-it"): {"alternate_roles": True, "vision": True},
+    ("ollama", "mistral:7b"): {"alternate_roles": False},
+    ("vllm", "Qwen/Qwen3.5-397B-A17B"): {"vision": True, "thinking": True},
+    ("vllm", "Qwen/Qwen3-32B"): {"vision": False, "thinking": True, "alternate_roles": False},
+    ("openai", "gpt-4o-search-preview"): {"tools": False, "sampling": "none", "reasoning": "none"},
+    ("gemini", "gemini-2.5-flash-image"): {"tools": False, "thinking": False, "reasoning": "none"},
+    ("gemini", "gemini-3-pro-image"): {"tools": False, "thinking": True, "reasoning": "effort"},
+    ("xai", "grok-4.7"): {"efforts": ("low", "medium", "high", "xhigh")},
     ("gemini", "gemini-2.5-flash"): {"reasoning": "effort", "vision": True, "mid_system": False, "prefill": False},
     ("gemini", "gemini-2.0-flash"): {"reasoning": "none", "thinking": False},
     ("xai", "grok-4.3"): {"efforts": ("none", "low", "medium", "high"), "vision": True, "max_stop": 0},
@@ -237,3 +278,19 @@ def test_nobody_is_asked_to_reason_in_another_dialect_s_form(dialect: str, provi
     models = {*CLAUDE, *OUTPUT, *EFFORTS, *(model for _, model in OTHERS)}
     odd = {m for m in models if TABLES.profile(dialect, provider, m).reasoning not in FORMS[dialect]}
     assert odd == set()
+
+
+# Where reasoning is left in the text: only what is known to do so gives up its bytes for it.
+TAGS = {
+    ("lmstudio", "qwen/qwen3-8b"): True,
+    ("lmstudio", "deepseek-r1-distill-qwen-7b"): True,
+    ("lmstudio", "qwen3-coder-30b"): False,
+    ("lmstudio", "openai/gpt-oss-20b"): False,
+    ("vllm", "Qwen/Qwen3-8B"): False,
+    ("", "qwen3:8b"): False,
+}
+
+
+@pytest.mark.parametrize("where", TAGS)
+def test_who_leaves_reasoning_in_the_text(where: tuple[str, str]) -> None:
+    assert TABLES.profile("openai_chat", *where).think_tags is TAGS[where]

@@ -8,7 +8,20 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from llmux.config.schema import Backend, Config, Cors, Media, Provider, Role, Routing, Secret, Section, Store, Token
+from llmux.config.schema import (
+    Backend,
+    Config,
+    Conversation,
+    Cors,
+    Media,
+    Provider,
+    Role,
+    Routing,
+    Secret,
+    Section,
+    Store,
+    Token,
+)
 from llmux.config.tables import builtin, template
 from tests.config.places import Place
 
@@ -26,10 +39,11 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Role: ("role", "analyzer"),
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
+    Conversation: ("conversation",),
     Media: ("media",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "media", "cors"}
+NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:

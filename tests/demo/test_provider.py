@@ -144,3 +144,11 @@ def test_models_are_listed() -> None:
     assert json.loads(body(perform(Call("/models/echo", {}, method="GET"))))["id"] == "echo"
     assert head(perform(Call("/v1/models/nobody", {}, method="GET"))).status == 404
     assert head(perform(Call("/nowhere", {}, method="GET"))).status == 404
+
+
+def test_models_are_listed_in_every_dialect() -> None:
+    listed = json.loads(body(perform(Call("/api/tags", {}, method="GET"))))
+    assert [model["name"] for model in listed["models"]] == [word for word, _ in told()]
+    shown = json.loads(body(perform(Call("/api/show", {}, b'{"model": "echo"}'))))
+    assert shown["capabilities"] == ["completion", "tools", "vision", "thinking"]
+    assert head(perform(Call("/api/pull", {}, b"{}"))).status == 501

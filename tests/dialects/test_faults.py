@@ -16,6 +16,7 @@ from llmux.errors import (
     GatewayError,
     KeyRefused,
     Overloaded,
+    ProofRefused,
     QuotaUsedUp,
     RateLimited,
     TooLarge,
@@ -26,6 +27,18 @@ OPENAI = '{"error":{"message":"%s","type":"%s","param":null,"code":"%s"}}'
 
 BODIES: dict[str, tuple[int, str, type[GatewayError]]] = {
     "claude: bad request": (400, CLAUDE % ("invalid_request_error", "messages: Field required"), ClientErrorUpstream),
+    "claude: signature": (
+        400,
+        CLAUDE % ("invalid_request_error", "messages.1.content.0: Invalid `signature` in `thinking` block"),
+        ProofRefused,
+    ),
+    "claude: thinking changed": (
+        400,
+        CLAUDE % ("invalid_request_error", "m: `thinking` blocks in the latest assistant message cannot be modified."),
+        ProofRefused,
+    ),
+    "openai: encrypted": (400, OPENAI % ("no", "invalid_request_error", "invalid_encrypted_content"), ProofRefused),
+    "gemini: signature": (400, '{"error":{"code":400,"message":"Thought signature is not valid"}}', ProofRefused),
     "claude: too long": (400, CLAUDE % ("invalid_request_error", "prompt is too long: 9 tokens > 8"), ContextTooLong),
     "claude: no credit": (400, CLAUDE % ("invalid_request_error", "Your credit balance is too low"), QuotaUsedUp),
     "claude: extra field": (

@@ -4,7 +4,7 @@ import pytest
 
 from llmux.dialects.base import Counting, Form, backend_path
 from llmux.dialects.claude import CLAUDE
-from llmux.dialects.paths import Paths
+from llmux.dialects.paths import Paths, starred, tidy
 
 TABLE = Paths([("/a", "a"), ("/a", "later"), ("/m/*:go", "star"), ("/m/*", "rest")])
 FOUND = {
@@ -60,3 +60,17 @@ def test_a_model_is_named_once() -> None:
 def test_a_dialect_is_its_own_main_form() -> None:
     assert CLAUDE.form("") is CLAUDE
     assert CLAUDE.every_form() == (CLAUDE,)
+
+
+def test_base_urls_that_are_written_in_their_own_way() -> None:
+    assert [tidy(path) for path in ("/v1/v1/models", "/v1/models/", "/", "/models//")] == [
+        "/v1/models", "/v1/models", "/", "/models",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "name"),
+    [("/m/*", "/m/org/x:7b", "org/x:7b"), ("/m/*:go", "/m/x:7b:go", "x:7b"), ("/m", "/m", "")],
+)
+def test_what_stands_for_the_star(pattern: str, path: str, name: str) -> None:
+    assert starred(pattern, path) == name

@@ -83,6 +83,14 @@ class FaultyStore(MemoryStore):
         await self._trouble()
         return await super().notes(prefix)
 
+    async def fetch(self, keys: Sequence[str]) -> Mapping[str, bytes]:
+        await self._trouble()
+        return await super().fetch(keys)
+
+    async def trim(self, prefix: str, most: int) -> None:
+        await self._trouble()
+        await super().trim(prefix, most)
+
     async def remove(self, keys: Sequence[str]) -> None:
         await self._trouble()
         await super().remove(keys)

@@ -9,7 +9,7 @@ from llmux.dialects.registry import TABLE
 from llmux.errors import Unsupported
 from llmux.gateway.attempt import Attempt, Route, attempt
 from llmux.gateway.outbound import Recipient
-from llmux.ir.events import MessageEnd, MessageStart, Verbatim
+from llmux.ir.events import MessageEnd, Verbatim
 from llmux.ir.request import Request
 from llmux.responder import Context
 from llmux.routing.catalog import Backend
@@ -60,13 +60,19 @@ async def test_an_ollama_is_told_to_load_its_model() -> None:
     assert len(transport.calls) == 1
 
 
+async def test_an_ollama_that_is_asked_anew_is_told_so_too() -> None:
+    transport = ScriptedTransport(Script(200, JSON, [orjson.dumps(LOADED)]))
+    request = TABLE["ollama"].decode_request(b'{"model":"x","stream":false,"keep_alive":0}')
+    won = await tried(request, "ollama", transport, verbatim=False)
+    assert isinstance(won.held[-1], MessageEnd)
+    (call,) = transport.calls
+    assert orjson.loads(call.body) == {"model": "m", "messages": [], "stream": False, "keep_alive": 0}
+
+
 @pytest.mark.parametrize("dialect", ["claude", "openai_chat"])
-async def test_who_asks_for_no_answer_is_answered_without_asking_anybody(dialect: str) -> None:
+async def test_nobody_else_is_asked_to_answer_nothing(dialect: str) -> None:
+    """Where an Ollama was to load its model, and could not, failover must not ask another one for an answer."""
     transport = ScriptedTransport(Script())
-    won = await tried(generate(), dialect, transport)
-    start, end = won.held
-    assert isinstance(start, MessageStart)
-    assert isinstance(end, MessageEnd)
-    assert [batch async for batch in won.answer.batches()] == []
-    await won.answer.close()
+    with pytest.raises(Unsupported, match="loads no models"):
+        await tried(generate(), dialect, transport)
     assert transport.calls == []

@@ -17,6 +17,7 @@ from llmux.errors import (
     GatewayError,
     KeyRefused,
     Overloaded,
+    ProofRefused,
     QuotaUsedUp,
     RateLimited,
     TooLarge,
@@ -29,6 +30,7 @@ DOWN, FAILED, BUSY = BackendUnreachable("down"), BackendFailed("500"), Overloade
 CUT, SLOW = BackendCut("cut"), BackendSlow("slow")
 LIMITED, LIMITED_5, LIMITED_90 = RateLimited("?"), RateLimited("5", retry_after=5), RateLimited("90", retry_after=90)
 QUOTA, KEY, LONG = QuotaUsedUp("quota", retry_after=3600), KeyRefused("key"), ContextTooLong("long")
+PROOF, UNPROVEN = ProofRefused("Invalid signature"), Try("a", unproven=True)
 STORE, SEED = FieldRefused("store?", param="store"), FieldRefused("seed?", param="seed")
 
 # A line is a try that is expected, an error that is reported, COMMIT, or at the end what the client hears, as a list.
@@ -71,6 +73,12 @@ PLAYS: dict[str, list[Line]] = {
     "it does not say which": [A, FieldRefused("?"), B],
     "what it has learnt lasts": [A, STORE, Try("a", without=("store",)), DOWN, Try("a", 0.5, ("store",))],
     "the next is asked in full": [A, STORE, Try("a", without=("store",)), KEY, B],
+    # a proof of earlier reasoning is not taken
+    "without the proofs": [A, PROOF, UNPROVEN],
+    "without the proofs, once": [A, PROOF, UNPROVEN, PROOF, B],
+    "refused by everybody": [A, PROOF, UNPROVEN, PROOF, B, PROOF, Try("b", unproven=True), KEY, C],
+    "what is missing stays away": [A, PROOF, UNPROVEN, DOWN, Try("a", 0.5, unproven=True)],
+    "neither proofs nor field": [A, PROOF, UNPROVEN, STORE, Try("a", without=("store",), unproven=True)],
     "a lesson is no failure": [
         A,
         DOWN,
@@ -128,6 +136,8 @@ def test_who_failed_and_is_told_is_the_error_itself() -> None:
         (100.0, LONG, None),
         (99.9, STORE, Try("a", without=("store",))),
         (100.0, STORE, None),
+        (99.9, PROOF, UNPROVEN),
+        (100.0, PROOF, None),
     ],
 )
 def test_no_try_begins_at_the_deadline(now: float, error: GatewayError, expected: Try | None) -> None:

@@ -22,7 +22,7 @@ from llmux.errors import (
     RateLimited,
 )
 from llmux.gateway.attempt import Route
-from llmux.gateway.gateway import Gateway, Parts, Settings
+from llmux.gateway.gateway import IDLE, Gateway, Parts, Settings
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
@@ -103,9 +103,11 @@ class Table:
             raise MediaNotFetched("nothing there")
         return Inline("image/png", "AAAA")
 
-    async def ask(self, body: object = HELLO, client: Client | None = None) -> list[Event]:
+    async def ask(
+        self, body: object = HELLO, client: Client | None = None, dialect: str = "openai_chat"
+    ) -> list[Event]:
         """Every event of the answer; time passes as soon as nothing else happens."""
-        return await self.ask_for(TABLE["openai_chat"].decode_request(orjson.dumps(body)), client)
+        return await self.ask_for(TABLE[dialect].decode_request(orjson.dumps(body)), client)
 
     async def ask_for(self, request: Request, client: Client | None = None) -> list[Event]:
         """The same for a request of any dialect."""
@@ -390,3 +392,13 @@ async def test_a_client_hears_which_link_it_was() -> None:
     table = Table(ScriptedTransport(), a=NO_LINKS)
     with pytest.raises(MediaNotFetched, match="nothing there"):
         await table.ask(seen("https://x.test/nothing"))
+
+
+async def test_who_asks_for_no_answer_is_answered_and_nobody_else_is_asked() -> None:
+    table = Table(ScriptedTransport(OK), a={"windows": (Window(1, 3600),)})
+    for body in (b'{"model":"any"}', b'{"model":"any","messages":[],"keep_alive":0}'):
+        request = TABLE["ollama"].decode_request(body)
+        events = [event async for batch in table.gateway.respond(request, Context("r1")) for event in batch]
+        assert events == [Opened("llmux", "any", 0), *IDLE]
+    assert table.transports["a"].calls == []
+    assert said(await table.ask()) == chat_stream("from here")  # its window has not been spent

@@ -6,8 +6,10 @@ from llmux.config.schema import Backend as Written
 from llmux.config.schema import Config, Provider, Role, Secret
 from llmux.config.tables import builtin
 from llmux.ir.capability import Profile
+from llmux.ir.card import ModelCard
 from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, Limits, Transforms, Window
+from llmux.routing.catalog import Backend, Limits, Transforms, Window, candidates
+from llmux.routing.listed import listed
 
 TABLES = builtin()
 LOCAL = Provider(base_url="http://127.0.0.1:9/v1", rps=1, rpm=2, concurrent=3)
@@ -27,6 +29,8 @@ def test_everything_that_is_written_arrives() -> None:
         vision=True,
         thinking=True,
         tools=False,
+        tool_repair=True,
+        tool_text=True,
         model_match=["x*"],
         max_per_hour=1,
         max_per_day=3,
@@ -53,10 +57,27 @@ def test_everything_that_is_written_arrives() -> None:
             limits=Limits(4, 5, 6),
             transforms=Transforms(("d",), {"r": "s"}, {"k": 1}),
             weight=7,
+            tool_repair="always",
+            tool_text=True,
             request_timeout=11.0,
             idle_timeout=12.0,
         ),
     )
+
+
+REPAIRS = {
+    "nothing is said": (True, None, "translated"),
+    "off for all": (False, None, "never"),
+    "off for one": (True, False, "never"),
+    "on for one": (False, True, "always"),
+}
+
+
+@pytest.mark.parametrize("case", REPAIRS.values(), ids=REPAIRS)
+def test_in_which_lane_calls_are_put_right(case: tuple[bool, bool | None, str]) -> None:
+    usual, stated, expected = case
+    [backend] = assembled(Written(model="a:m", tool_repair=stated), tool_repair=usual).catalog.backends
+    assert backend.tool_repair == expected
 
 
 def test_only_providers_with_a_backend_are_there() -> None:
@@ -130,3 +151,70 @@ def test_a_provider_at_a_known_address_is_known() -> None:
     )
     [backend] = assemble(config, TABLES).catalog.backends
     assert backend.profile.developer_role
+
+
+# --- what providers list ---------------------------------------------------------------------------------------------
+
+TOLD = (
+    ModelCard(id="told", context=100, max_output=10, vision=True, thinking=False, tools=False, pdf=True),
+    ModelCard(id="untold"),
+    ModelCard(id="gpt-4o", max_output=5),
+)
+
+
+def of(model: str, **written: object) -> Profile:
+    """The profile of `model` at a provider that lists TOLD."""
+    [backend] = listing(Written(model=f"a:{model}", **written)).catalog.backends  # type: ignore[arg-type]  # fields
+    return backend.profile
+
+
+def listing(*backends: Written, **config: object) -> Assembled:
+    provider = {"a": LOCAL, "llama_cpp": Provider()}
+    config_of = Config(backend=list(backends), provider=provider, **config)  # type: ignore[arg-type]  # fields
+    return assemble(config_of, TABLES, {"a": TOLD, "llama_cpp": TOLD})
+
+
+def test_what_a_provider_tells_counts_where_nobody_else_says_anything() -> None:
+    told = of("told")
+    assert (told.context, told.max_output, told.default_output) == (100, 10, 10)
+    assert (told.vision, told.thinking, told.tools, told.pdf) == (True, False, False, True)
+    assert of("untold") == Profile()
+
+
+def test_the_tables_know_better_and_the_owner_best() -> None:
+    assert of("gpt-4o").max_output == 16_384
+    assert of("told", context=50, vision=False).context == 50
+    assert not of("told", vision=False).vision
+    assert of("told", profile={"max_output": 7}).max_output == 7
+
+
+def test_only_who_passes_names_on_looks_at_a_list() -> None:
+    house = listing(Written(model="a:*"), Written(model="a:told"))
+    assert [backend.listed is not None for backend in house.catalog.backends] == [True, False]
+    assert listing(Written(model="llama_cpp:*")).catalog.backends[0].listed == listed(TOLD, whole=False)
+    assert (
+        assemble(Config(provider={"a": LOCAL}, backend=[Written(model="a:*")]), TABLES, {"a": ()})
+        .catalog.backends[0]
+        .listed
+        is None
+    )
+
+
+HOPES_OF_LISTED = {
+    "it tells": (Written(model="a:*"), "told", (True, False)),
+    "it does not tell": (Written(model="a:*"), "untold", (True, True)),
+    "the owner knows": (Written(model="a:*", vision=False, thinking=True), "told", (False, True)),
+    "the owner knows more of it": (Written(model="a:*", profile={"vision": False}), "untold", (False, True)),
+}
+
+
+@pytest.mark.parametrize("name", HOPES_OF_LISTED)
+def test_what_a_listed_model_may_be_able_to_do(name: str) -> None:
+    written, model, expected = HOPES_OF_LISTED[name]
+    [backend] = candidates(listing(written).catalog, f"a:{model}")
+    assert (backend.profile.vision, backend.profile.thinking) == expected
+
+
+def test_the_owner_says_what_a_model_takes() -> None:
+    profile = of("told", profile={"alternate_roles": True, "efforts": ["low"], "vision": False}, vision=True)
+    assert (profile.alternate_roles, profile.efforts, profile.vision) == (True, ("low",), True)

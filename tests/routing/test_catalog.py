@@ -5,8 +5,12 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from llmux.routing.catalog import Backend, Catalog, backend_model, candidates, find, matches
+from llmux.ir.capability import Profile
+from llmux.ir.card import ModelCard
+from llmux.routing.catalog import Backend, Catalog, backend_model, candidates, find, matches, takes
+from llmux.routing.listed import listed
 
 
 def backend(model: str, name: str = "", match: tuple[str, ...] = (), *, enabled: bool = True) -> Backend:
@@ -80,6 +84,51 @@ def test_find() -> None:
 def test_the_name_that_is_sent(asked_of: Backend, asked: str, sent: str) -> None:
     assert backend_model(asked_of, asked) == sent
 
+
+# --- what a provider lists -------------------------------------------------------------------------------------------
+
+SHELF = listed([ModelCard(id="llama3:latest"), ModelCard(id="models/gemini-2.5-flash")])
+PICKY = replace(LOCAL, match=(), listed=SHELF)
+LAX = replace(PICKY, name="demo:*", provider="demo", listed=replace(SHELF, whole=False))
+KNOWING = Catalog((GPT, PICKY, LAX), {"gemini-2.5-flash": ("openai:gpt-4o",)})
+
+
+# What is asked -> by whom it can be answered, and under which name its provider knows it.
+SERVED = {
+    "llama3": [("ollama:*", "llama3:latest"), ("demo:*", "llama3:latest")],
+    "models/llama3": [("ollama:*", "llama3:latest"), ("demo:*", "llama3:latest")],
+    "gemini-2.5-flash-001": [("demo:*", "gemini-2.5-flash-001")],
+    "ollama:llama3": [("ollama:*", "llama3:latest")],
+    "ollama:unheard": [("ollama:*", "unheard")],
+    "claude-sonnet-4": [("openai:gpt-4o", "gpt-4o"), ("demo:*", "claude-sonnet-4")],
+    "models/gemini-2.5-flash": [("openai:gpt-4o", "gpt-4o")],
+    "openai:gpt-4o:latest": [("openai:gpt-4o", "gpt-4o")],
+}
+
+
+@pytest.mark.parametrize("model", SERVED)
+def test_who_serves_what_is_listed(model: str) -> None:
+    pool = [backend for backend in candidates(KNOWING, model) if takes(backend, model)]
+    assert [(backend.name, backend_model(backend, model)) for backend in pool] == SERVED[model]
+
+
+def test_a_listed_model_has_its_own_profile() -> None:
+    told = replace(KNOWING, profile_of=lambda backend, model: Profile(context=len(model)))
+    assert [backend.profile.context for backend in candidates(told, "llama3")] == [None, 13, 13]
+
+
+def test_an_alias_is_not_sent() -> None:
+    assert backend_model(LOCAL, "claude/llama3") == "llama3"
+    assert backend_model(LOCAL, "claude/ollama:llama3") == "llama3"
+
+
+def test_a_match_fits_any_spelling() -> None:
+    assert takes(backend("g:m", match=("gemini-*",)), "models/gemini-3")
+    assert takes(backend("g:m", match=("models/gemini-*",)), "models/gemini-3")
+    assert not takes(backend("g:m", match=("models/*",)), "gemini-3")
+
+
+# --- globs -----------------------------------------------------------------------------------------------------------
 
 GLOBS = [
     ("*sonnet*", "claude-sonnet-4", True),

@@ -19,7 +19,9 @@ from llmux.errors import (
     Unsupported,
 )
 from llmux.ir.capability import Capability, Profile
+from llmux.ir.card import ModelCard
 from llmux.routing.catalog import Backend
+from llmux.routing.listed import listed
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Choice, Condition, Policy, Refusal, choose, needs_count, refuse
 
@@ -434,3 +436,17 @@ def test_who_wants_texts_embedded_hears_what_is_missing() -> None:
     assert refuse(decide(TEXTS, PLAIN, SEES), TEXTS, NOW) == ModelNotFound(
         "model: m (does not embed: plain, sees; set embeddings = true on a backend that embeds)", param="model"
     )
+
+
+# --- what providers list ---------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_not_listed_is_refused_and_the_reason_says_how_to_ask_all_the_same() -> None:
+    passes_on = replace(backend("p:*"), model="*", listed=listed([ModelCard(id="other")]))
+    choice = decide(needs(), passes_on)
+    assert choice.refused["p:*"] == Refusal(
+        "unfit", "p does not list m; p:m would be passed on all the same", lacks=("name",)
+    )
+    assert isinstance(refuse(choice, needs(), NOW), ModelNotFound)
+    assert decide(needs(), replace(passes_on, match=("x",))).refused["p:*"].reason == "model_match does not match m"
+    assert decide(needs(), replace(passes_on, listed=listed([ModelCard(id="M")]))).plan == ("p:*",)

@@ -12,8 +12,10 @@ from aiohttp import web
 
 from llmux.clock import Clock, SystemClock
 from llmux.config.schema import Cors
+from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
-from llmux.errors import GatewayError
+from llmux.errors import AnswerNotFound, GatewayError
+from llmux.ir.card import ModelCard
 from llmux.ir.content import Text
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Batch, MessageEnd, MessageStart, Opened, PartDelta, PartEnd, PartStart
@@ -23,8 +25,7 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, digest
-from llmux.server.models import Card
-from llmux.server.services import Desk, Services
+from llmux.server.services import Desk, Library, Services
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -34,6 +35,11 @@ OPENED = Opened("a", "m", 1, ("dropped=top_k",))
 BEGIN: Batch = (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one "))
 MORE: Batch = (PartDelta(0, "two"),)
 END: Batch = (PartEnd(0), MessageEnd(FinishReason.END, Usage(3, 2)))
+
+CARDS = (
+    ModelCard(id="p:one", owner="p", created=1_700_000_000, context=1000, vision=True),
+    ModelCard(id="two", owner="llmux", created=1_700_000_000),
+)
 
 BODIES: Mapping[str, dict[str, Any]] = {
     "/v1/messages": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
@@ -45,6 +51,11 @@ async def answers(request: Request, context: Context) -> AsyncGenerator[Batch, N
     """The plain answer: "one two"."""
     for batch in (BEGIN, MORE, END):
         yield batch
+
+
+async def no_answer(client: Client, dialect: str, answer_id: str) -> Any:
+    """Nothing is kept here."""
+    raise AnswerNotFound(f"Response with id '{answer_id}' not found.")
 
 
 class Running:
@@ -80,6 +91,8 @@ async def running(  # one option for each thing that a test may want to be other
     anonymous: bool = False,
     log_bodies: bool = False,
     usage: Usage | GatewayError = USAGE,  # of embeddings
+    library: Library | None = None,
+    dialects: Mapping[str, Dialect] = TABLE,
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -100,15 +113,15 @@ async def running(  # one option for each thing that a test may want to be other
         return {"status": "down" if deep else "ok"}
 
     services = Services(
-        dialects=TABLE,
+        dialects=dialects,
         respond=respond,
         embed=embed,
         count=count,
         explain=explain,
         health=health,
-        cards=[Card("p:one", "p", 1_700_000_000, 1000), Card("two", "llmux", 1_700_000_000)],
-        allowed=lambda client, model: not client.models or model in client.models,
+        cards=lambda client: [card for card in CARDS if not client.models or card.id in client.models],
         door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
+        library=library or Library(no_answer, no_answer, no_answer),
         cors=cors or Cors(),
         keepalive=keepalive,
         log_bodies=log_bodies,
@@ -116,7 +129,7 @@ async def running(  # one option for each thing that a test may want to be other
     ids = itertools.count(1)
     desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.ServerRunner(build(desk, TABLE, max_body=max_body, trusted=networks))
+    runner = web.ServerRunner(build(desk, dialects, max_body=max_body, trusted=networks))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -73,6 +73,30 @@ async def test_notes_are_found_by_how_their_key_begins(store: Store, clock: Fake
     assert list(await store.notes("")) == sorted(keys)
 
 
+async def test_notes_are_fetched_by_name(store: Store, clock: FakeClock) -> None:
+    await store.put("a", b"1", clock.now() + 10)
+    await store.put("ab", b"\x00\xff", clock.now() + 20)
+    await store.add({"c": 1}, {"c": clock.now() + 20})  # a counter is no note
+    assert await store.fetch(["ab", "a", "c", "d"]) == {"ab": b"\x00\xff", "a": b"1"}
+    assert await store.fetch([]) == {}
+    clock.advance(10)
+    assert await store.fetch(["a", "ab"]) == {"ab": b"\x00\xff"}
+
+
+@pytest.mark.parametrize(
+    ("most", "left"),
+    [(100, "abc"), (12, "abc"), (11, "bc"), (9, "bc"), (8, "c"), (4, "c"), (3, ""), (0, "")],
+)
+async def test_trimming_forgets_what_would_expire_first(store: Store, clock: FakeClock, most: int, left: str) -> None:
+    sizes = {"a": (3, 10), "c": (4, 30), "b": (5, 20)}  # bytes, seconds to live
+    for key, (size, life) in sizes.items():
+        await store.put(f"kept/{key}", b"x" * size, clock.now() + life)
+    await store.put("other", b"x" * 50, clock.now() + 1)
+    await store.trim("kept/", most)
+    assert "".join(key[-1] for key in await store.notes("kept/")) == left
+    assert await store.fetch(["other"])
+
+
 async def test_what_is_removed_is_gone(store: Store, clock: FakeClock) -> None:
     later = clock.now() + 10
     await store.add({"both": 1, "a": 1, "b": 1}, dict.fromkeys(("both", "a", "b"), later))
@@ -103,6 +127,8 @@ async def test_a_closed_store_says_so(store: Store, clock: FakeClock) -> None:
         store.counters([]),
         store.put("k", b"", clock.now()),
         store.notes(""),
+        store.fetch([]),
+        store.trim("", 0),
         store.remove([]),
     ]
     for verb in verbs:

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -217,3 +217,22 @@ def test_the_file_is_its_owners_alone(file: Path) -> None:
     modes = {path.name: path.stat().st_mode & 0o777 for path in file.parent.iterdir()}
     asyncio.run(store.close())
     assert modes == dict.fromkeys(["llmux.db", "llmux.db-wal", "llmux.db-shm"], 0o600)
+
+
+async def test_the_file_of_an_older_version_goes_on(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE counter (key TEXT PRIMARY KEY, value REAL NOT NULL, expires REAL NOT NULL)")
+        db.execute("CREATE TABLE note (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID")
+        db.execute("INSERT INTO counter VALUES ('c', 2, ?)", (LATER,))
+        db.execute("INSERT INTO note VALUES ('n', x'00ff', ?)", (LATER,))
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    for _ in range(2):
+        store = SqliteStore(file, CLOCK, LONG)
+        assert await store.counters(["c"]) == {"c": 2}
+        assert (await store.notes(""))["n"] == b"\x00\xff"
+        await store.put("m", b"123", LATER)
+        await store.trim("m", 3)
+        assert list(await store.notes("")) == ["m", "n"]
+        await store.close()

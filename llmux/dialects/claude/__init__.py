@@ -6,6 +6,7 @@ Reference: https://docs.claude.com/en/api/messages
 from llmux.dialects.base import Counting, Dialect
 from llmux.dialects.claude.encoder import Encoder
 from llmux.dialects.claude.errors import decode_error, encode_error
+from llmux.dialects.claude.models import LISTING
 from llmux.dialects.claude.repair import repair
 from llmux.dialects.claude.request import decode_request, encode_count, encode_request
 from llmux.dialects.claude.response import decode_count, decode_response, encode_count_answer, encode_response
@@ -60,5 +61,6 @@ CLAUDE = Dialect(
         decode_count,
         encode_count_answer,
     ),
+    listing=LISTING,
     losses=LOSSES,
 )

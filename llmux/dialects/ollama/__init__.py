@@ -8,6 +8,7 @@ from llmux.dialects.ollama.embeddings import EMBEDDING
 from llmux.dialects.ollama.encoder import Encoder
 from llmux.dialects.ollama.errors import decode_error, encode_error
 from llmux.dialects.ollama.generate import FORM
+from llmux.dialects.ollama.models import LISTING
 from llmux.dialects.ollama.request import decode_request, encode_request
 from llmux.dialects.ollama.response import decode_response, encode_response, verbatim_response
 from llmux.dialects.ollama.schema import CONTENT_TYPE, GENERATE, LOSSES, NAME
@@ -21,6 +22,8 @@ OLLAMA = Dialect(
     models_path="/api/tags",
     inbound=("/api/chat",),
     content_type=CONTENT_TYPE,
+    forgetful=True,
+    call_ids=False,
     decode_request=decode_request,
     encode_request=encode_request,
     repair=dict,
@@ -33,5 +36,6 @@ OLLAMA = Dialect(
     decode_error=decode_error,
     encode_error=encode_error,
     embedding=EMBEDDING,
+    listing=LISTING,
     losses=LOSSES,
 )

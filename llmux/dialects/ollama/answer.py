@@ -122,7 +122,7 @@ def decode_finish(word: str | None, *, called: bool) -> FinishReason:
 # --- towards clients -------------------------------------------------------------------------------------------------
 
 
-class Clock:
+class Stamps:
     """Writes the moment, from when the request came and how long ago that is."""
 
     __slots__ = ("_form", "_prefix", "_second")
@@ -132,7 +132,7 @@ class Clock:
         self._second = -1
         self._prefix = ""
 
-    def stamp(self) -> str:
+    def now(self) -> str:
         """Now, as Ollama writes it: `2026-11-21T10:00:00.123456789Z`."""
         seconds, rest = divmod(self._form.elapsed(), NANOSECONDS)
         if seconds != self._second:  # seldom: a second has many lines

@@ -13,7 +13,7 @@ import orjson
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.document import line
-from llmux.dialects.ollama.answer import Clock, encode_call, encode_end, idle_reason
+from llmux.dialects.ollama.answer import Stamps, encode_call, encode_end, idle_reason
 from llmux.dialects.ollama.content import SEPARATOR
 from llmux.dialects.ollama.errors import error_document
 from llmux.dialects.ollama.schema import REFUSED
@@ -41,14 +41,14 @@ class Encoder:
     """Events -> a client's stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_apart", "_before", "_calls", "_clock", "_first", "_form", "_head", "_over", "_part", "_pending", "_pieces",
-        "_reasoned", "_shape", "_told",
+        "_apart", "_before", "_calls", "_first", "_form", "_head", "_over", "_part", "_pending", "_pieces", "_reasoned",
+        "_shape", "_stamps", "_told",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm, shape: Shape = CHAT) -> None:
         self._form = form
         self._shape = shape
-        self._clock = Clock(form)
+        self._stamps = Stamps(form)
         self._head = b'{"model":' + line(form.model) + b',"created_at":"'
         self._part: Part = Text()
         self._before: bytes | None = None  # what stands before each delta of the open part; None: it is kept, or lost
@@ -71,7 +71,7 @@ class Encoder:
         return b"" if self._over else self._line(self._shape.text + b'""')
 
     def _line(self, said: bytes, rest: bytes = b'"done":false}\n') -> bytes:
-        return b"".join((self._head, self._clock.stamp().encode(), b'",', said, self._shape.close, b",", rest))
+        return b"".join((self._head, self._stamps.now().encode(), b'",', said, self._shape.close, b",", rest))
 
     # --- parts -------------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from llmux.dialects.document import line
 from llmux.dialects.ollama.answer import (
     CUT,
     GARBLED,
-    Clock,
     Line,
+    Stamps,
     decode_finish,
     decode_line,
     decode_usage,
@@ -79,7 +79,7 @@ def encode_generated(response: Response, form: AnswerForm) -> bytes:
 
 def _encode(response: Response, form: AnswerForm, said: Wire) -> bytes:
     """An answer in one piece: how long its prompt took and how long its words, nobody has seen apart."""
-    body: Wire = {"model": form.model, "created_at": Clock(form).stamp(), **said}
+    body: Wire = {"model": form.model, "created_at": Stamps(form).now(), **said}
     if idle := idle_reason(form):
         return line({**body, "done_reason": idle, "done": True})
     total = form.elapsed()

@@ -4,6 +4,7 @@ from llmux.dialects.base import Dialect
 from llmux.dialects.openai_chat.completions import COMPLETIONS, FORM
 from llmux.dialects.openai_chat.encoder import Encoder
 from llmux.dialects.openai_chat.errors import decode_error, encode_error
+from llmux.dialects.openai_chat.models import LISTING
 from llmux.dialects.openai_chat.request import decode_request, encode_request
 from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
 from llmux.dialects.openai_chat.schema import LOSSES, NAME
@@ -32,5 +33,7 @@ OPENAI_CHAT = Dialect(
     decode_error=decode_error,
     encode_error=encode_error,
     embedding=embedding("/v1/embeddings", "/embeddings"),
+    listing=LISTING,
     losses=LOSSES,
+    forgetful=True,  # its own API has no field for reasoning: many clients drop those that servers add
 )

@@ -124,6 +124,7 @@ LOSSES: Mapping[str, str] = {
     "server_tools": "Tools that the client's own provider would run are left out.",
     "prefill": "The beginning of an answer becomes a request to continue it.",
     "system_position": "A system message between others becomes user text where the model takes it only in front.",
+    "turns": "Where the model wants user and assistant in turn, a missing turn is filled in with a word.",
     "tool_result_media": "Pictures and files in a tool's result follow it in a message of the user.",
     "is_error": "A tool's failure is told by the word Error in front of its result.",
     "documents": "Text documents become plain text.",

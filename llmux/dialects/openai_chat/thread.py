@@ -20,6 +20,7 @@ from llmux.dialects.openai_chat.content import (
 )
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, NAME, THOUGHT_MAKER
+from llmux.dialects.openai_chat.turns import in_turns
 from llmux.ir.content import Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall, ToolResult, restore
 from llmux.ir.request import Message, Role
 
@@ -71,7 +72,10 @@ class _Thread:
         if self._messages and self._messages[-1]["role"] == "assistant" and not self._draft.target.profile.prefill:
             self._draft.losses.approx("prefill")
             self._messages.append({"role": "user", "content": CONTINUE})
-        return self._messages or [{"role": "user", "content": "(empty)"}]
+        messages = (
+            in_turns(self._messages, self._draft) if self._draft.target.profile.alternate_roles else self._messages
+        )
+        return messages or [{"role": "user", "content": "(empty)"}]
 
     def _put(self, role: str, content: Any, message: Message | None) -> None:
         """Write one message; a user's takes what waits in front of its own content."""

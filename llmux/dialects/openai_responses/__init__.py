@@ -7,6 +7,8 @@ from llmux.dialects.base import Counting, Dialect
 from llmux.dialects.openai_embeddings import embedding
 from llmux.dialects.openai_responses.encoder import Encoder
 from llmux.dialects.openai_responses.errors import decode_error, encode_error
+from llmux.dialects.openai_responses.keeping import KEEPING
+from llmux.dialects.openai_responses.models import LISTING
 from llmux.dialects.openai_responses.request import decode_request, encode_count, encode_request
 from llmux.dialects.openai_responses.response import (
     decode_count,
@@ -62,5 +64,7 @@ OPENAI_RESPONSES = Dialect(
         decode_count,
         encode_count_answer,
     ),
+    keeping=KEEPING,
+    listing=LISTING,
     losses=LOSSES,
 )
