@@ -35,7 +35,7 @@ OLLAMA_KEYS = frozenset({"options", "keep_alive", "think"})
 @configured.option
 @click.option(
     "--dialect",
-    type=click.Choice(["claude", "openai_chat", "openai_responses"]),
+    type=click.Choice(["claude", "gemini", "ollama", "openai_chat", "openai_responses"]),
     help="What FILE speaks; else it is guessed.",
 )
 @click.option("--model", metavar="NAME", help="Ask for this model instead of the one in FILE.")
@@ -63,6 +63,8 @@ def guess(body: Mapping[str, Any]) -> str:
     """The dialect of a body: what only one of them says decides."""
     if "messages" not in body and "input" in body:
         return "openai_responses"
+    if "contents" in body:
+        return "gemini"
     tools = body.get("tools")
     first = tools[0] if isinstance(tools, list) and tools else None
     if '"image_url"' in json.dumps(body.get("messages")):  # local servers take Claude's top_k beside OpenAI's parts

@@ -20,9 +20,6 @@ from llmux.ir.capability import Profile
 Found = tuple[Path, str]  # a problem: where, and what
 
 APIS = (*DIALECTS, "demo")
-PLANNED_APIS: Mapping[str, str] = {
-    "gemini": 'arrives with the Gemini dialect; until then name the provider "gemini": its OpenAI form is built in',
-}
 STORES = ("memory:", "sqlite:")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 HEADER_VALUE = re.compile(r"[^\r\n\x00]*")
@@ -53,9 +50,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _provider(provider: Provider, row: Row | None) -> Iterator[Found]:
-    if provider.api in PLANNED_APIS:
-        yield ("api",), PLANNED_APIS[provider.api]
-    elif provider.api not in ("", *APIS):
+    if provider.api not in ("", *APIS):
         yield ("api",), f"unknown dialect; {hint(provider.api, APIS)}"
     for key, value in provider.headers.items():
         if not _is_header(key, value):

@@ -22,6 +22,7 @@ LISTINGS: Mapping[str, str] = {
     "openai": "/models",
     "responses": "/models",
     "claude": "/v1/models",
+    "gemini": "/models",
     "ollama": "/api/tags",
 }
 

@@ -8,7 +8,7 @@ from llmux.config.schema import Provider, Secret
 from llmux.config.tables import DIALECTS, Row, Tables
 from llmux.ir.value import Value
 
-Auth = Literal["bearer", "x-api-key", "none", "client"]
+Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none", "client"]
 
 # How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
 OLLAMA = "ollama"
@@ -16,9 +16,10 @@ MAKERS_AUTH: Mapping[str, Auth] = {
     "openai_chat": "bearer",
     "openai_responses": "bearer",
     "claude": "x-api-key",
+    "gemini": "x-goog-api-key",
     "ollama": "bearer",
 }
-MAKERS: Mapping[str, str] = {"claude": "anthropic", "openai_responses": "openai"}
+MAKERS: Mapping[str, str] = {"claude": "anthropic", "gemini": "google", "openai_responses": "openai"}
 DEMO = "demo"  # api = "demo": answered inside this process
 CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
 

@@ -49,10 +49,12 @@ class Store(Section):
 class Provider(Section):
     """A company or program that serves models: dialect x transport x credential."""
 
-    api: str = ""  # dialect: openai | claude | ollama | demo; "" : as the built-in table says, else openai
+    api: str = ""  # openai | responses | claude | gemini | ollama | demo; "" : as the built-in table says, else openai
     base_url: str = ""  # http or https; with the version where the API has one: "https://api.openai.com/v1"
     api_key: Secret = Secret()  # "client": the caller's own key is passed on; "": the built-in table's variable
-    auth: Literal["", "bearer", "x-api-key", "none"] = ""  # how the key is sent; "": as the dialect's maker does
+    auth: Literal["", "bearer", "x-api-key", "x-goog-api-key", "none"] = (
+        ""  # how the key is sent; "": as the dialect's maker does
+    )
     headers: dict[str, str] = {}  # added to every request
     rps: Positive | None = None  # requests a second
     rpm: Positive | None = None  # requests a minute

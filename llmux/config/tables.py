@@ -20,6 +20,7 @@ DIALECTS: Mapping[str, str] = {
     "openai": "openai_chat",
     "responses": "openai_responses",
     "claude": "claude",
+    "gemini": "gemini",
     "ollama": "ollama",
 }
 
@@ -27,10 +28,10 @@ DIALECTS: Mapping[str, str] = {
 class Row(Value, kw_only=True, forbid_unknown_fields=True):
     """A provider that llmux knows by name: a row of `providers.toml`, which says what the fields mean."""
 
-    api: Literal["openai", "responses", "claude", "ollama"]
+    api: Literal["openai", "responses", "claude", "gemini", "ollama"]
     base_url: str = ""
     keys: tuple[str, ...] = ()
-    auth: Literal["", "bearer", "x-api-key"] = ""
+    auth: Literal["", "bearer", "x-api-key", "x-goog-api-key"] = ""
     maker: str = ""
     kind: Literal["http", "demo"] = "http"
     serves: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ Headers = Mapping[str, str]
 FORMS: Mapping[str, Callable[[str], Headers]] = {
     "bearer": lambda key: {"authorization": f"Bearer {key}"},
     "x-api-key": lambda key: {"x-api-key": key},
+    "x-goog-api-key": lambda key: {"x-goog-api-key": key},
     "none": lambda _: {},
 }
 # A Claude login's token, which is no API key and travels as a bearer token.

@@ -24,7 +24,11 @@ MODELS: Mapping[str, str] = {
     "decline": "refuses, in words",
 }
 # How the reasoning is signed, in the dialect whose clients look for it.
-SIGNATURES = {"claude": (ReasoningState("anthropic", "signature", "ZGVtbw=="),)}
+SIGNATURES = {
+    "claude": (ReasoningState("anthropic", "signature", "ZGVtbw=="),),
+    "gemini": (ReasoningState("google", "signature", "ZGVtbw=="),),
+    "openai_responses": (ReasoningState("openai", "encrypted", "ZGVtbw=="),),
+}
 QUOTE_CHARACTERS = 400  # of a tool's result
 
 

@@ -30,6 +30,7 @@ from llmux.transports.base import Call
 
 HEADER = "x-llmux-demo"
 Play = Callable[[Call], Iterator[Act]]
+Role = tuple[Dialect, Play]  # in which dialect what is done
 
 # An answer of one piece, which a fault may break.
 DONE: Sequence[tuple[Event, ...]] = ((MessageStart("", ""),), (MessageEnd(FinishReason.END, Usage()),))
@@ -42,28 +43,33 @@ class Provider:
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         self._asked = Counter[str]()
         self._dialects = tuple(dialects)
-        self._plays = Paths(row for dialect in self._dialects for row in self._rows(dialect))
+        self._asks = Paths(row for dialect in self._dialects for row in self._asked_for(dialect))
+        self._lists = {method: Paths(_listed(self._dialects, method)) for method in ("GET", "POST")}
 
-    def _rows(self, dialect: Dialect) -> Iterator[tuple[str, tuple[Dialect, Play]]]:
+    def _asked_for(self, dialect: Dialect) -> Iterator[tuple[str, Role]]:
         for form in dialect.every_form():
             yield from ((path, (dialect, partial(self._chat, dialect, form))) for path in form.inbound)
         if (counting := dialect.counting) is not None:
             yield from ((path, (dialect, partial(_count, counting))) for path in counting.inbound)
         if (embedding := dialect.embedding) is not None:
             yield from ((path, (dialect, partial(self._embed, dialect, embedding))) for path in embedding.inbound)
-        for enquiry in dialect.listing.enquiries if dialect.listing else ():
-            yield enquiry.path, (dialect, partial(_list, enquiry))
 
     def perform(self, call: Call) -> Acts:
         """Everything that is done for `call`. It never raises: an error is an answer."""
-        path = tidy(_address(call).path)
-        found = self._plays.find(path) or self._plays.find(f"/v1{path}")  # a base URL may end in the version
-        dialect, play = found or (self._dialects[0], _nowhere)
+        dialect, play = self._role(call) or (self._dialects[0], _nowhere)
         try:
             return tuple(play(call))
         except GatewayError as error:
             told = dialect.encode_error(error, _id(call))
             return tuple(speak.document(told.body, told.status, told.headers))
+
+    def _role(self, call: Call) -> Role | None:
+        """Who is spoken to, and what is to be done."""
+        path = tidy(_address(call).path)
+        method = "GET" if call.method == "HEAD" else call.method
+        tables = (*((self._asks,) if method == "POST" else ()), self._lists.get(method, self._lists["GET"]))
+        places = (path, f"/v1{path}")  # a base URL may end in the version
+        return next((found for table in tables for place in places if (found := table.find(place))), None)
 
     def _chat(self, dialect: Dialect, form: Form, call: Call) -> Iterator[Act]:
         request = form.decode_request(call.body, _address(call))
@@ -103,6 +109,13 @@ class Provider:
         if fault.word not in FAULTS:
             raise BadRequest(f"{HEADER}: one of {', '.join(FAULTS)} is expected.", param=HEADER)
         return msgspec.structs.replace(fault, word=name.word), FAULTS[fault.word]
+
+
+def _listed(dialects: Iterable[Dialect], method: str) -> Iterator[tuple[str, Role]]:
+    for dialect in dialects:
+        for enquiry in dialect.listing.enquiries if dialect.listing else ():
+            if enquiry.method == method:
+                yield enquiry.path, (dialect, partial(_list, enquiry))
 
 
 def _count(counting: Counting, call: Call) -> Iterator[Act]:

@@ -18,7 +18,7 @@ class Alphabet(Value):
     """What a name may be made of.
 
     `characters` is the inside of a regular expression's class; `longest` counts characters; with `letter_first` the
-    name begins with a letter.
+    name begins with a letter or an underscore.
     """
 
     characters: str = "a-zA-Z0-9_-"
@@ -32,6 +32,8 @@ CLAUDE = Alphabet()
 OPENAI_CHAT = Alphabet()
 # https://platform.openai.com/docs/api-reference/responses/create: likewise
 OPENAI_RESPONSES = Alphabet()
+# https://ai.google.dev/api/caching#FunctionDeclaration: letters, digits, _ . : -; newer models take 128
+GEMINI = Alphabet(characters="a-zA-Z0-9_.:-", letter_first=True)
 
 
 def legal_names(names: Iterable[str], alphabet: Alphabet) -> dict[str, str]:
@@ -57,7 +59,7 @@ def _fits(name: str, spelling: str, alphabet: Alphabet) -> bool:
 def _spell(name: str, alphabet: Alphabet) -> str:
     """`name` in legal characters. It may still be too long."""
     spelling = re.sub(f"[^{alphabet.characters}]+", "_", name)
-    if not spelling or (alphabet.letter_first and not (spelling[0].isascii() and spelling[0].isalpha())):
+    if not spelling or (alphabet.letter_first and not re.match("[a-zA-Z_]", spelling)):
         return "t_" + spelling
     return spelling
 

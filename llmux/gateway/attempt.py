@@ -19,7 +19,10 @@ DOCUMENT = "application/json"
 ERROR_LIMIT = 1024 * 1024  # bytes of an error body; nobody has more to say
 ANSWER_LIMIT = 256 * 1024 * 1024
 # The backend's headers that a client of the same dialect may see. Theirs is the limit of one key, as ours is not.
-SEEN = ("x-ratelimit-", "anthropic-ratelimit-", "openai-", "anthropic-fast-", "retry-after")
+SEEN = (
+    *("x-ratelimit-", "anthropic-ratelimit-", "openai-", "anthropic-fast-", "retry-after"),
+    *("x-codex-turn-state", "x-reasoning-included", "x-models-etag"),  # Codex gives the first back in its next request
+)
 UNSEEN = ("anthropic-ratelimit-unified-", "openai-organization", "openai-project")
 
 

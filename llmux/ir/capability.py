@@ -48,6 +48,7 @@ class Profile(Value, kw_only=True):
     alternate_roles: bool = False  # wants user and assistant in turn
     strict_tools: bool = True
     json_schema: bool = True
+    json_with_tools: bool = True  # takes a form of the answer beside tools
     custom_tools: bool = False
     call_ids: bool = True  # takes ids on tool calls and results
     signed_calls: bool = False  # refuses a call of the current turn that does not bring its maker's proof

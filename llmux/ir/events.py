@@ -94,7 +94,7 @@ class MessageEnd(Event):
     details: Extra | None = None
 
 
-class StreamError(Event):
+class StreamError(Event, gc=True):  # its error's traceback leads back to it: only the collector ends that circle
     """The answer failed. Last, once, instead of MessageEnd."""
 
     error: GatewayError

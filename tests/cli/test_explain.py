@@ -18,12 +18,15 @@ IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png"
 TOOL = {"name": "f", "input_schema": {"type": "object"}}
 GUESSES = [
     ({"messages": []}, "openai_chat"),
+    ({"contents": []}, "gemini"),
     ({"system": "x"}, "claude"),
     ({"messages": [], "options": {}}, "ollama"),
     ({"thinking": {}}, "claude"),
     ({"tools": [TOOL]}, "claude"),
     ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "openai_chat"),
     ({"tools": "nonsense"}, "openai_chat"),
+    ({"input": "x"}, "openai_responses"),
+    ({"input": "x", "messages": []}, "openai_chat"),
     ({"top_k": 3, "messages": [{"content": [{"type": "image_url", "image_url": {}}]}]}, "openai_chat"),
 ]
 

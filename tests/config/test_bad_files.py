@@ -90,13 +90,6 @@ BAD: dict[str, tuple[str, list[str]]] = {
         f'[provider.a]\n{HERE}\napi = "cluade"',
         ['provider.a.api: unknown dialect; did you mean "claude"?'],
     ),
-    "a dialect to come: gemini": (
-        f'[provider.a]\n{HERE}\napi = "gemini"',
-        [
-            ("provider.a.api: arrives with the Gemini dialect; "
-            'until then name the provider "gemini": its OpenAI form is built in')
-        ],
-    ),
     "a command": (
         '[provider.a]\ncommand = "claude"',
         [

@@ -10,7 +10,7 @@ from llmux.config.tables import builtin
 
 TABLES = builtin()
 KEY = Secret("k")
-GEMINI = "https://generativelanguage.googleapis.com/v1beta/openai"
+GEMINI = "https://generativelanguage.googleapis.com/v1beta"
 
 
 def fields(of: Endpoint, names: tuple[str, ...]) -> tuple[Any, ...]:
@@ -32,7 +32,17 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
     "known, of another maker": (
         "gemini",
         Provider(api_key=KEY),
-        ("openai_chat", GEMINI, "bearer", "google", "http", "gemini"),
+        ("gemini", GEMINI, "x-goog-api-key", "google", "http", "gemini"),
+    ),
+    "known, in its other form": (
+        "gemini",
+        Provider(api="openai", base_url=f"{GEMINI}/openai", api_key=KEY),
+        ("openai_chat", f"{GEMINI}/openai", "bearer", "google", "http", "gemini"),
+    ),
+    "Google's API elsewhere": (
+        "mine",
+        Provider(api="gemini", base_url="http://h/v1beta", api_key=KEY),
+        ("gemini", "http://h/v1beta", "x-goog-api-key", "google", "http", ""),
     ),
     "known by its address": (
         "gig",
@@ -82,6 +92,7 @@ RESOLVED: dict[str, tuple[str, Provider, tuple[str, ...]]] = {
         Provider(api="responses", base_url="http://h/v1", api_key=KEY),
         ("openai_responses", "http://h/v1", "bearer", "openai", "http", ""),
     ),
+    "Google's demo": ("demo_gemini", Provider(), ("gemini", "", "none", "google", "demo", "demo_gemini")),
     "a demo of one's own": ("mine", Provider(api="demo"), ("openai_chat", "", "none", "mine", "demo", "")),
     "the demo, served elsewhere": (
         "demo",

@@ -264,10 +264,31 @@ def test_what_an_ollama_takes(model: str) -> None:
     assert {name: getattr(profile, name) for name in OLLAMA[model]} == OLLAMA[model]
 
 
+# What Gemini's models take in their own dialect.
+GEMINI: dict[str, dict[str, object]] = {
+    "gemini-2.0-flash": {"reasoning": "none", "thinking": False, "call_ids": False, "max_stop": 5},
+    "gemini-2.5-pro": {"reasoning": "budget", "efforts": (), "min_budget": 128, "max_budget": 32_768},
+    "gemini-2.5-flash": {"reasoning": "budget", "efforts": ("none",), "min_budget": 0, "max_budget": 24_576},
+    "gemini-2.5-flash-lite-preview-09-2025": {"efforts": ("none",), "min_budget": 512, "json_with_tools": False},
+    "gemini-3-pro-preview": {"reasoning": "level", "efforts": ("low", "high"), "signed_calls": True},
+    "gemini-3.1-pro-preview": {"efforts": ("low", "medium", "high"), "tool_result_media": True, "call_ids": True},
+    "gemini-3-flash-preview": {"efforts": ("minimal", "low", "medium", "high"), "json_with_tools": True},
+    "gemini-flash-latest": {"reasoning": "level", "thinking": True, "prefill": False},
+    "gemma-3": {"reasoning": "none", "signed_calls": False},
+}
+
+
+@pytest.mark.parametrize("model", GEMINI)
+def test_what_gemini_takes(model: str) -> None:
+    profile = TABLES.profile("gemini", "gemini", model)
+    assert {name: getattr(profile, name) for name in GEMINI[model]} == GEMINI[model]
+
+
 # How each dialect can be asked to reason.
 FORMS = {
     "claude": {"none", "budget", "adaptive", "either"},
     "ollama": {"none", "effort", "switch"},
+    "gemini": {"none", "budget", "level"},
     "openai_chat": {"none", "effort"},
 }
 

@@ -1,28 +1,35 @@
-"""Calls to the demo provider, in the words of both dialects."""
+"""Calls to the demo provider, in the words of every dialect."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
-from llmux.dialects.base import Dialect
+from llmux.dialects.base import Dialect, backend_path
 from llmux.dialects.registry import TABLE
 from llmux.transports.base import Call
 
-MORE = {"openai_chat": {"stream_options": {"include_usage": True}}}
+# What a dialect says otherwise, or besides, in so small a request.
+OWN: dict[str, Callable[[str], dict[str, Any]]] = {
+    "openai_chat": lambda _: {"stream_options": {"include_usage": True}},
+    "openai_responses": lambda said: {"input": said},
+    "gemini": lambda said: {"contents": [{"parts": [{"text": said}]}]},
+}
 DIALECTS = tuple(TABLE)
 
 
 def call(
     dialect: str, said: str = "one two three", model: str = "echo", *, stream: bool = True, **headers: str
 ) -> Call:
-    """A request for a message. Both dialects say so small a one alike."""
+    """A request for a message. Most dialects say so small a one alike."""
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": 1000,
         "stream": stream,
-        "input" if dialect == "openai_responses" else "messages": [{"role": "user", "content": said}],
-        **MORE.get(dialect, {}),
+        "messages": [{"role": "user", "content": said}],
+        **OWN.get(dialect, lambda _: {})(said),
     }
-    return Call(TABLE[dialect].path, {k.replace("_", "-"): v for k, v in headers.items()}, json.dumps(body).encode())
+    path = backend_path(TABLE[dialect], model, stream=stream)
+    return Call(path, {k.replace("_", "-"): v for k, v in headers.items()}, json.dumps(body).encode())
 
 
 def heard(dialect: Dialect, data: bytes) -> list[Any]:

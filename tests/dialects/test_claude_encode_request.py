@@ -146,8 +146,12 @@ PARTS: dict[str, tuple[Part, Wire]] = {
     ),
     "document by url": (Document(source=Link("u")), {"type": "document", "source": {"type": "url", "url": "u"}}),
     "document of parts": (
-        Document(source=(Text(text="d", cache=CacheMark()),)),
-        {"type": "document", "source": {"type": "content", "content": [text("d")]}},
+        Document(source=(Text(text="d"),), cache=CacheMark()),
+        {
+            "type": "document",
+            "source": {"type": "content", "content": [text("d")]},
+            "cache_control": {"type": "ephemeral"},
+        },
     ),
     "search result": (
         SearchResult(source="s", title="t", content=(Text(text="x"),), citations=True),
@@ -171,6 +175,11 @@ def test_parts(part: Part, block: Wire) -> None:
 
 
 LOST: dict[str, tuple[Part, list[Wire], str]] = {
+    "a cache mark within a document": (
+        Document(source=(Text(text="d", cache=CacheMark()),)),
+        [{"type": "document", "source": {"type": "content", "content": [text("d")]}}],
+        "approx=cache",
+    ),
     "detail": (
         Image(source=Link("u"), detail="low"),
         [{"type": "image", "source": {"type": "url", "url": "u"}}],
@@ -193,6 +202,14 @@ def test_what_parts_lose(part: Part, blocks: list[Wire], warning: str) -> None:
     body, warnings = encode(request(HELLO, assistant(part, Text(text="y")), HELLO))
     assert body["messages"][1]["content"] == [*blocks, text("y")]
     assert warnings == (warning,)
+
+
+def test_a_proof_on_a_call_stays_with_its_maker() -> None:
+    call = ToolCall(id="a", name="f", states=(ReasoningState("google", "signature", "S"),))
+    result = Message(Role.TOOL, (ToolResult(call_id="a", content=(Text(text="r"),)),))
+    body, warnings = encode(request(HELLO, assistant(call), result))
+    assert body["messages"][1]["content"] == [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]
+    assert warnings == ("dropped=reasoning.history",)
 
 
 REFUSED: dict[str, Part] = {

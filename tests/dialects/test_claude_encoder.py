@@ -208,6 +208,15 @@ PARTS: dict[str, tuple[Part, list[Event], list[Wire]]] = {
             stop(0),
         ],
     ),
+    "call of a tool that takes free text": (
+        ToolCall(id="a", name="f", kind="custom"),
+        [PartDelta(0, 'a "b"\n'), PartDelta(0, "é")],
+        [
+            start(0, type="tool_use", id="a", name="f", input={}),
+            *(delta(0, "input_json_delta", partial_json=piece) for piece in ('{"input":"', 'a \\"b\\"\\n', "é", '"}')),
+            stop(0),
+        ],
+    ),
     "call with a proof": (
         ToolCall(id="a", name="f", states=(FOREIGN,)),
         [PartState(0, SIGNED)],  # too late: there is no place for it

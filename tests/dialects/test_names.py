@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.dialects.names import CLAUDE, OPENAI_CHAT, Alphabet, legal_id, legal_names, original_id
+from llmux.dialects.names import CLAUDE, GEMINI, OPENAI_CHAT, Alphabet, legal_id, legal_names, original_id
 
 LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LONG = "mcp__" + "x" * 60
@@ -17,8 +17,6 @@ def digest(text: bytes, length: int) -> str:
     return hashlib.sha256(text).hexdigest()[:length]
 
 
-GEMINI = Alphabet(characters="A-Za-z0-9_.:-", letter_first=True)
-
 NAMES: dict[str, tuple[list[str], Alphabet, dict[str, str]]] = {
     "legal ones are not in the table": (["look", "mcp__git-hub__x", "A" * 64], CLAUDE, {}),
     "a run of illegal characters is one _": (["a.b", "say: hi!"], OPENAI_CHAT, {"a.b": "a_b", "say: hi!": "say_hi_"}),
@@ -26,7 +24,7 @@ NAMES: dict[str, tuple[list[str], Alphabet, dict[str, str]]] = {
     "the first comer keeps the plain one": (["a.b", "a:b"], CLAUDE, {"a.b": "a_b", "a:b": "a_b_6783a31e"}),
     "too long: the beginning and a digest": ([LONG], CLAUDE, {LONG: LONG[:55] + "_" + digest(LONG.encode(), 8)}),
     "nothing left": ([""], CLAUDE, {"": "t_"}),
-    "a letter first": (["1.0", "ok.1", "_x"], GEMINI, {"1.0": "t_1.0", "_x": "t__x"}),
+    "a letter or an underscore first": (["1.0", "ok.1", "_x", "-x"], GEMINI, {"1.0": "t_1.0", "-x": "t_-x"}),
 }
 
 

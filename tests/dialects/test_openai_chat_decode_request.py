@@ -300,7 +300,7 @@ REASONING: dict[str, tuple[dict[str, Any], tuple[Part, ...]]] = {
     ),
     "Google's proof": (
         {"extra_content": {"google": {"thought_signature": "S"}}},
-        (Reasoning(states=(ReasoningState("gemini", "signature", "S"),)),),
+        (Reasoning(states=(ReasoningState("google", "signature", "S"),)),),
     ),
 }
 
@@ -314,7 +314,7 @@ def test_reasoning_in_history(case: str) -> None:
 def test_googles_proof_on_a_call() -> None:
     call = {**CALL, "extra_content": {"google": {"thought_signature": "S"}}}
     (part,) = parts_of({"role": "assistant", "tool_calls": [call]})
-    assert part == ToolCall(id="c1", name="f", arguments="{}", states=(ReasoningState("gemini", "signature", "S"),))
+    assert part == ToolCall(id="c1", name="f", arguments="{}", states=(ReasoningState("google", "signature", "S"),))
 
 
 # --- tools and controls ----------------------------------------------------------------------------------------------

@@ -602,7 +602,7 @@ def test_reasoning_of_earlier_turns(replay: Any, said: Message, expected: str | 
 
 
 DETAILS = ReasoningState("openrouter", "details", [{"type": "reasoning.text", "signature": "s"}])
-THOUGHT = ReasoningState("gemini", "signature", "S")
+THOUGHT = ReasoningState("google", "signature", "S")
 
 
 def test_states_go_to_their_maker_only() -> None:
@@ -611,11 +611,18 @@ def test_states_go_to_their_maker_only() -> None:
     own = encode(None, "openrouter", messages=(HI, said, RESULT))
     assert own.body["messages"][1]["reasoning_details"] == DETAILS.data
     assert own.warnings == ("dropped=reasoning_state",)
-    gemini = encode(None, "gemini", messages=(HI, said)).body["messages"][1]
+    gemini = encode(None, "google", messages=(HI, said)).body["messages"][1]
     assert gemini["extra_content"] == google["extra_content"]
     assert gemini["tool_calls"][0]["extra_content"] == google["extra_content"]
     foreign = encode(None, "openai", messages=(HI, said)).body["messages"][1]
     assert foreign.keys() == {"role", "content", "tool_calls"}
+
+
+def test_a_maker_that_has_no_place_for_its_states_in_this_wire_goes_without() -> None:
+    said = assistant(Reasoning(states=(ReasoningState("anthropic", "signature", "S"),)), Text(text="x"))
+    own = encode(None, "anthropic", messages=(HI, said, HI))
+    assert own.body["messages"][1].keys() == {"role", "content"}
+    assert own.warnings == ("dropped=reasoning_state",)
 
 
 # --- laws ------------------------------------------------------------------------------------------------------------

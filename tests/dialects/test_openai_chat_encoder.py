@@ -25,6 +25,7 @@ from llmux.ir.events import (
 from llmux.ir.fold import explode, fold
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
+from tests.judges.openai_chat import OPENAI_CHAT as JUDGE
 
 Wire = dict[str, Any]
 FORM = AnswerForm("x", "asked", 1, include_usage=False)
@@ -149,7 +150,17 @@ def test_a_proof_on_a_call() -> None:
     assert unseal(sealed) == STATE
     assert late == {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}
     (_, _, proof) = deltas(ToolCall(id="c", name="f", arguments="{}", states=(STATE,)))
-    assert proof == {"tool_calls": [{"index": 0, "extra_content": {"google": {"thought_signature": sealed}}}]}
+    late_proof = {"extra_content": {"google": {"thought_signature": sealed}}}
+    assert proof == {"tool_calls": [{"index": 0, "function": {"arguments": ""}, **late_proof}]}
+    (_, _, custom) = deltas(ToolCall(id="c", name="f", arguments="x", kind="custom", states=(STATE,)))
+    assert custom == {"tool_calls": [{"index": 0, "custom": {"input": ""}, **late_proof}]}
+
+
+def test_openais_sdk_takes_a_proof_that_comes_behind_its_call() -> None:
+    call = ToolCall(id="c", name="f", arguments='{"a":1}', states=(STATE,))
+    told = OPENAI_CHAT.encoder(FORM).feed(list(explode(answer(call, reason=FinishReason.TOOL_CALL))))
+    heard = JUDGE.stream(told)
+    assert heard.calls == (("f", {"a": 1}),)
 
 
 def test_a_refusal() -> None:

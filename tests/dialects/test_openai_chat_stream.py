@@ -263,7 +263,7 @@ QUIRKS: dict[str, tuple[list[Wire], tuple[Part, ...]]] = {
     ),
     "Google's proof on a call": (
         [calls({**call("{}", "f", index=0, id="a"), "extra_content": {"google": {"thought_signature": "S"}}})],
-        (ToolCall(id="a", name="f", arguments="{}", states=(ReasoningState("gemini", "signature", "S"),)),),
+        (ToolCall(id="a", name="f", arguments="{}", states=(ReasoningState("google", "signature", "S"),)),),
     ),
 }
 

@@ -3,24 +3,21 @@
 import json
 from collections.abc import Iterator
 
-import pytest
 from msgspec.structs import replace
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.openai_responses import OPENAI_RESPONSES
-from llmux.dialects.openai_responses.calls import TYPED
 from llmux.dialects.openai_responses.items import encode_output_items
 from llmux.dialects.openai_responses.messages import decode_items
-from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Target
-from llmux.ir.content import Opaque, ToolCall
+from llmux.ir.content import ToolCall
 from llmux.ir.events import Event, MessageEnd, StreamError, Verbatim
 from llmux.ir.fold import explode, fold
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from llmux.ir.usage import Usage
 from tests import corpus
-from tests.laws.readers import Heard, claude, openai_chat, openai_responses
+from tests.judges import openai_responses
 
 DIALECT = "openai_responses"
 # A client that has the tools which OpenAI has given a form of their own, so that their calls come back in it.
@@ -82,51 +79,10 @@ def test_the_last_event_of_a_stream_tells_what_the_whole_answer_does() -> None:
         assert json.loads(last)["response"] == whole, name
 
 
-@pytest.mark.parametrize("stream", [True, False])
-def test_openais_own_sdk_hears_the_same(stream: bool) -> None:
-    """Of a stream that leaves something out, its helper hears less than the answer's end says: that counts here."""
+def test_openais_own_sdk_hears_the_same_streamed_and_whole() -> None:
     for name, answer in answers():
-        first, again = (
-            OPENAI_RESPONSES.encode_response(answer, FORM),
-            OPENAI_RESPONSES.encoder(FORM).feed(list(explode(answer))),
-        )
-        heard = openai_responses(again if stream else first, stream=stream)
-        assert heard == told(answer), name
-
-
-def test_openais_own_sdk_hears_in_a_recording_what_we_read() -> None:
-    for row in corpus.rows(DIALECT, "exchange"):
-        if row.document["operation"] not in OTHER_OPERATIONS:
-            direct = openai_responses(row.answer, stream=False)
-            assert direct == told(OPENAI_RESPONSES.decode_response(row.answer, {})), row.name
-
-
-def told(answer: Response) -> Heard:
-    """What an answer says, in the words that all readers have."""
-    return openai_responses(json.dumps(_document(answer)).encode(), stream=False)
-
-
-def _document(answer: Response) -> dict[str, object]:
-    document: dict[str, object] = json.loads(OPENAI_RESPONSES.encode_response(answer, FORM))
-    return document
-
-
-def comparable(heard: Heard) -> Heard:
-    return heard._replace(text="".join(heard.text.split()), reasoning="".join(heard.reasoning.split()))
-
-
-def test_the_other_sdks_hear_the_same_through_llmux() -> None:
-    """Claude's and OpenAI Chat's SDKs, from the same recordings: text, reasoning, calls, the finish, usage."""
-    for name, answer in answers():
-        spoken = replace(answer, parts=tuple(part for part in answer.parts if not isinstance(part, Opaque)))
-        if any(isinstance(part, ToolCall) and (part.kind == "custom" or part.name in TYPED) for part in spoken.parts):
-            continue  # which these SDKs, or this one, have no word for
-        direct = comparable(told(spoken))
-        events = list(explode(spoken))
-        chat = openai_chat(TABLE["openai_chat"].encoder(FORM).feed(events), stream=True)
-        assert comparable(chat) == direct, name
-        other = claude(TABLE["claude"].encoder(FORM).feed(events), stream=True, apart="")
-        assert comparable(other) == direct, name
+        whole = openai_responses.whole(OPENAI_RESPONSES.encode_response(answer, FORM))
+        assert openai_responses.stream(OPENAI_RESPONSES.encoder(FORM).feed(list(explode(answer)))) == whole, name
 
 
 def test_every_request_is_understood_and_sent_as_it_came() -> None:

@@ -41,7 +41,7 @@ from llmux.ir.events import (
 from llmux.ir.fold import explode
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
-from tests.laws.readers import openai_responses
+from tests.judges import openai_responses
 
 FORM = AnswerForm("x", "asked", 100)
 SEAL = ReasoningState("anthropic", "signature", "c2ln")
@@ -263,9 +263,8 @@ def test_a_refusal_without_a_word_is_said() -> None:
     assert told[-1]["response"]["output"][0]["content"] == [
         {"type": "refusal", "refusal": "The model refused to answer."}
     ]
-    assert openai_responses(OPENAI_RESPONSES.encoder(FORM).feed(
-        [MessageStart("1", "m"), MessageEnd(FinishReason.REFUSAL, Usage())]
-    ), stream=True).finish == "refused"  # fmt: skip
+    events = [MessageStart("1", "m"), MessageEnd(FinishReason.REFUSAL, Usage())]
+    assert openai_responses.stream(OPENAI_RESPONSES.encoder(FORM).feed(events)).finish == "refused"
 
 
 def test_an_answer_without_content_is_complete() -> None:
@@ -350,7 +349,7 @@ CALLS: dict[str, tuple[ToolCall, dict[str, Any]]] = {
         {"type": "custom_tool_call", "name": "apply_patch", "input": "*** Begin"},
     ),
     "free text in a namespace that came with an item": (
-        ToolCall(id="c", name="functions__exec", arguments="text(1)", kind="custom"),
+        ToolCall(id="c", name="exec", arguments="text(1)", kind="custom"),
         {"type": "custom_tool_call", "name": "exec", "namespace": "functions", "input": "text(1)"},
     ),
     "a local shell": (
@@ -463,7 +462,7 @@ def test_a_failure_before_anything_is_an_error_event_that_every_client_reads() -
     }
 
 
-CREATED = b'data: {"type":"response.created","sequence_number":0,"response":{"id":"resp_theirs"}}\n\n'
+CREATED = b'data: {"type":"response.created","sequence_number":0,"response":{"id":"theirs"}}\n\n'
 DELTA = b'data: {"type":"response.output_text.delta","delta":"a","sequence_number":7}\n\n'
 
 
@@ -472,7 +471,17 @@ def test_a_failure_goes_on_from_what_has_passed_unread() -> None:
     assert encoder.feed([Verbatim(CREATED)]) == CREATED
     assert encoder.feed([Verbatim(DELTA)]) == DELTA
     event = json.loads(encoder.feed([StreamError(BackendCut("x"))]).partition(b"data: ")[2])
-    assert (event["type"], event["sequence_number"], event["response"]["id"]) == ("response.failed", 8, "resp_theirs")
+    assert (event["type"], event["sequence_number"], event["response"]["id"]) == ("response.failed", 8, "theirs")
+
+
+NO_IDS = [b": hi\n\n", b'data: {"response"\n\n', b'data: ["response"]\n\n', b'data: {"response":{"id":1}}\n\n']
+
+
+@pytest.mark.parametrize("data", NO_IDS)
+def test_a_stream_that_has_not_said_whose_it_is_fails_with_an_error_event(data: bytes) -> None:
+    encoder = OPENAI_RESPONSES.encoder(FORM)
+    encoder.feed([Verbatim(data)])
+    assert b"event: error" in encoder.feed([StreamError(BackendCut("x"))])
 
 
 # --- silence ---------------------------------------------------------------------------------------------------------

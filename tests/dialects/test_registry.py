@@ -9,6 +9,7 @@ def test_each_dialect_has_its_name() -> None:
         "ollama": "ollama",
         "openai_chat": "openai_chat",
         "openai_responses": "openai_responses",
+        "gemini": "gemini",
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from llmux.dialects.registry import TABLE
 from llmux.errors import Unsupported
-from llmux.gateway.attempt import Attempt, Route, attempt
+from llmux.gateway.attempt import Attempt, Route, _seen, attempt
 from llmux.gateway.outbound import Recipient
 from llmux.ir.events import MessageEnd, Verbatim
 from llmux.ir.request import Request
@@ -76,3 +76,9 @@ async def test_nobody_else_is_asked_to_answer_nothing(dialect: str) -> None:
     with pytest.raises(Unsupported, match="loads no models"):
         await tried(generate(), dialect, transport)
     assert transport.calls == []
+
+
+def test_a_client_sees_limits_and_what_its_own_vendor_tells_it() -> None:
+    shown = {"X-RateLimit-Remaining-Requests": "1", "retry-after": "2", "x-codex-turn-state": "s", "openai-model": "m"}
+    kept_back = {"openai-organization": "o", "x-codex-primary-used-percent": "9", "set-cookie": "c"}
+    assert dict(_seen({**shown, **kept_back})) == shown

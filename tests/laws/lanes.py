@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Sequence
 
-from llmux.dialects.base import AnswerForm, Decoder, Dialect
+from llmux.dialects.base import AnswerForm, Decoder, Dialect, Form
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import explode
 from llmux.ir.response import Response
@@ -17,7 +17,7 @@ def hear(decoder: Decoder, pieces: Iterable[bytes]) -> list[Event]:
     return events + decoder.close()
 
 
-def hear_verbatim(dialect: Dialect, pieces: Iterable[bytes]) -> list[Event]:
+def hear_verbatim(dialect: Form, pieces: Iterable[bytes]) -> list[Event]:
     """The same in the verbatim lane, with what it says put together: how frames are batched is the network's doing."""
     events = hear(dialect.verbatim(), pieces)
     passed = [event for event in events if isinstance(event, Verbatim)]

@@ -183,60 +183,6 @@ def _openai_tokens(usage: Any) -> Tokens | None:
     return Tokens(usage.prompt_tokens or 0, output, cached or 0, written, reasoning)
 
 
-# --- OpenAI, Responses ------------------------------------------------------------------------------------------------
-
-ENDED = ("response.completed", "response.incomplete")
-
-
-def openai_responses(body: bytes, *, stream: bool) -> Heard:
-    """An answer of Responses, by OpenAI's SDK; of a stream, what its own helper has put together."""
-    http = _transport(body, SSE if stream else JSON)
-    with openai.OpenAI(api_key="k", base_url="http://backend/v1", http_client=http, max_retries=0) as client:
-        asked: Any = {"model": MODEL, "input": "hi"}
-        if not stream:
-            return _response(client.responses.create(**asked))
-        with client.responses.stream(**asked) as events:
-            last = next(event for event in events if event.type in ENDED)
-        return _response(last.response)
-
-
-def _response(response: Any) -> Heard:
-    parts = [part for item in response.output if item.type == "message" for part in item.content]
-    calls = tuple(call for item in response.output for call in _response_call(item))
-    refused = any(part.type == "refusal" for part in parts)
-    reason = response.incomplete_details.reason if response.incomplete_details else None
-    cut = {"max_output_tokens": "length", "content_filter": "refused"}.get(reason or "")
-    return Heard(
-        "".join(part.text for part in parts if part.type == "output_text"),
-        "\n\n".join(text for item in response.output if item.type == "reasoning" for text in _thoughts(item)),
-        calls,
-        cut or ("tools" if calls else "refused" if refused else "end"),
-        _response_tokens(response.usage),
-    )
-
-
-def _response_call(item: Any) -> tuple[tuple[str, Any], ...]:
-    if item.type == "function_call":
-        return ((item.name, _arguments(item.arguments)),)
-    return ((item.name, item.input),) if item.type == "custom_tool_call" else ()
-
-
-def _thoughts(item: Any) -> list[str]:
-    pieces = item.summary or item.content or ()
-    return [piece.text for piece in pieces if piece.text]
-
-
-def _response_tokens(usage: Any) -> Tokens | None:
-    if usage is None:
-        return None
-    sent, made = usage.input_tokens_details, usage.output_tokens_details
-    reasoning = getattr(made, "reasoning_tokens", 0) or 0
-    output = max(0, usage.output_tokens)  # a fresh answer has been seen to tell of -9
-    output += reasoning if reasoning > output else 0
-    cached, written = getattr(sent, "cached_tokens", 0) or 0, getattr(sent, "cache_write_tokens", 0) or 0
-    return Tokens(usage.input_tokens, output, cached, written, reasoning)
-
-
 def openai_chunks(body: bytes) -> Heard:
     """A stream of any server that speaks like OpenAI: its chunks by OpenAI's SDK, put together with more patience."""
     with openai.OpenAI(

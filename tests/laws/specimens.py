@@ -350,11 +350,103 @@ OPENAI_RESPONSES: Mapping[str, Any] = {
     "background": False,
 }
 
+GEMINI: Mapping[str, Any] = {
+    "model": "models/m",
+    "systemInstruction": {"role": "user", "parts": [{"text": "Be brief."}]},
+    "contents": [
+        {
+            "role": "user",
+            "parts": [
+                {"text": "What is the weather?"},
+                {"inlineData": {"mimeType": "image/png", "data": PIXEL}},
+                {"fileData": {"mimeType": "image/png", "fileUri": "https://x.test/1.png"}},
+                {"inlineData": {"mimeType": "application/pdf", "data": "JVBERi0=", "displayName": "n.pdf"}},
+            ],
+        },
+        {
+            "role": "model",
+            "parts": [
+                {"text": "Hm.", "thought": True, "thoughtSignature": "c2ln"},
+                {"text": "I look.", "thoughtSignature": "dGV4dA=="},
+                {
+                    "functionCall": {"id": "c1", "name": "weather", "args": {"city": "Paris", "days": 2}},
+                    "thoughtSignature": "Y2FsbA==",
+                },
+                {"functionCall": {"name": "weather", "args": {}}},
+            ],
+        },
+        {
+            "role": "user",
+            "parts": [
+                {
+                    "functionResponse": {
+                        "id": "c1",
+                        "name": "weather",
+                        "response": {"output": "rain"},
+                        "parts": [{"inlineData": {"mimeType": "image/png", "data": PIXEL}}],
+                    }
+                },
+                {"functionResponse": {"name": "weather", "response": {"error": "no city"}}},
+            ],
+        },
+        {
+            "role": "model",
+            "parts": [
+                {"executableCode": {"language": "PYTHON", "code": "print(1)"}},
+                {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+                {"text": "Rain."},
+                {"text": "", "thoughtSignature": "YWxvbmU="},
+            ],
+        },
+        {"role": "user", "parts": [{"text": "And tomorrow?"}]},
+    ],
+    "tools": [
+        {
+            "functionDeclarations": [
+                {"name": "weather", "description": "Tells the weather.", "parametersJsonSchema": SCHEMA},
+                {
+                    "name": "map",
+                    "parameters": {
+                        "type": "OBJECT",
+                        "properties": {"zoom": {"type": "INTEGER", "nullable": True, "format": "int32"}},
+                        "propertyOrdering": ["zoom"],
+                    },
+                    "response": {"type": "STRING"},
+                },
+            ]
+        },
+        {"googleSearch": {}},
+    ],
+    "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["weather"]}},
+    "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}],
+    "serviceTier": "standard",
+    "labels": {"team": "a"},
+    "generationConfig": {
+        "temperature": 0.5,
+        "topP": 0.9,
+        "topK": 5,
+        "seed": 7,
+        "maxOutputTokens": 4096,
+        "stopSequences": ["END"],
+        "candidateCount": 1,
+        "presencePenalty": 0.1,
+        "frequencyPenalty": 0.1,
+        "responseLogprobs": True,
+        "logprobs": 2,
+        "thinkingConfig": {"includeThoughts": True, "thinkingBudget": 2048},
+        "responseMimeType": "application/json",
+        "responseJsonSchema": SCHEMA,
+        "mediaResolution": "MEDIA_RESOLUTION_LOW",
+    },
+}
+
+
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "claude": CLAUDE,
     "openai_chat": OPENAI_CHAT,
     "openai_responses": OPENAI_RESPONSES,
     "ollama": OLLAMA,
+    "gemini": GEMINI,
 }
 
 ANSWER = Response(

@@ -3,12 +3,12 @@ what both can say. However events are batched, a client gets the same bytes.
 """
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
@@ -21,7 +21,7 @@ from tests.laws.lanes import FORM, hear, stream_of, tell
 from tests.strategies import ANSWERS, RESPONSES
 
 KINDS: tuple[corpus.Kind, ...] = ("stream", "exchange")
-OTHER_OPERATIONS = frozenset({"models", "compact", "input_tokens"})
+OTHER_OPERATIONS = frozenset({"models", "compact", "input_tokens", "countTokens"})
 each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
 
 
@@ -41,16 +41,17 @@ def plain(part: Part) -> Any:
     return part
 
 
-def whole(answer: Response, *through: Dialect) -> tuple[Any, ...]:
-    """All of an answer that is told `through` dialects; a call's arguments as JSON, whose spelling is free."""
-    return [plain(part) for part in answer.parts], answer.finish_reason, counted(answer.usage, through)
+def whole(answer: Response, *told_in: Dialect) -> tuple[Any, ...]:
+    """All of an answer that a client is told, in dialects that say it; a call's arguments as JSON, spelled freely."""
+    return [plain(part) for part in answer.parts], answer.finish_reason, counted(answer.usage, told_in)
 
 
-def counted(usage: Usage, through: Iterable[Dialect]) -> Usage:
-    """What a client hears of `usage`: a dialect that loses what came from a cache tells it with the rest."""
-    if any("usage.cache_read_tokens" in dialect.losses for dialect in through):
-        return Usage(input_tokens=usage.total_input_tokens, output_tokens=usage.output_tokens)
-    return usage
+def counted(usage: Usage, told_in: tuple[Dialect, ...]) -> Usage:
+    """Tokens, as far as each of the dialects can tell them apart: its table of losses says what it cannot."""
+    lost = {row.removeprefix("usage.") for dialect in told_in for row in dialect.losses if row.startswith("usage.")}
+    cached = sum(getattr(usage, field) for field in ("cache_read_tokens", "cache_write_tokens") if field in lost)
+    zeros = {field: 0 for field in ("cache_read_tokens", "cache_write_tokens", "reasoning_tokens") if field in lost}
+    return replace(usage, input_tokens=usage.input_tokens + cached, **zeros)
 
 
 @each_dialect
@@ -89,7 +90,10 @@ def said(answer: Response) -> dict[str, Any]:
         "reasoning": "".join(part.text for part in answer.parts if isinstance(part, Reasoning)).split(),
         "refusal": "".join(part.text for part in answer.parts if isinstance(part, Refusal)),
         "calls": [(part.id, part.name, spelled(part.arguments)) for part in answer.parts if isinstance(part, ToolCall)],
-        "states": [state for part in answer.parts if isinstance(part, Reasoning) for state in part.states],
+        # Not its kind: a stream has told a text before its proof comes, and tells that behind it.
+        "states": [
+            (state.maker, state.data) for part in answer.parts if isinstance(part, Reasoning) for state in part.states
+        ],
         "finish": answer.finish_reason,
         "usage": (usage.total_input_tokens, usage.output_tokens, usage.reasoning_tokens, usage.cache_read_tokens),
     }

@@ -18,10 +18,10 @@ from llmux.errors import GatewayError, Unsupported
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from tests import corpus
+from tests.laws.backends import able
 from tests.laws.lanes import FORM, chance, cut_by, hear, stream_of, tell
 from tests.laws.mutations import damaged, mutants
 from tests.laws.specimens import ANSWER, FORMS, REQUESTS
-from tests.laws.test_requests import ABLE
 from tests.strategies import ANSWERS, LINKLESS
 
 each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
@@ -39,8 +39,8 @@ def refuses_well(dialect: Dialect, body: bytes) -> None:
     """A request is taken, and can be sent to every backend, or is refused with a GatewayError."""
     try:
         request = dialect.decode_request(body)
-        for backend in TABLE.values():
-            msgspec.json.encode(backend.encode_request(request, ABLE).body)
+        for name, backend in TABLE.items():
+            msgspec.json.encode(backend.encode_request(request, able(name)).body)
     except GatewayError as error:
         dialect.encode_error(error, "req_1")
 
@@ -110,6 +110,8 @@ BLOCK = b'data: {"type":"content_block_start","index":0,"content_block":%b}\n\n'
 DEEP_FRAMES = (
     BLOCK % b'{"type":"tool_use","id":"1","name":"f","input":{"a":DEEP}}',
     BLOCK % b'{"type":"novel","data":DEEP}',
+    b'data: {"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":DEEP}}}]}}]}\n\n',
+    b'[{"candidates":[{"content":{"parts":[{"novel":DEEP}]}}]}]',
     b'data: {"id":"1","choices":[{"delta":{"tool_calls":[{"function":{"name":"f","arguments":DEEP}}]}}]}\n\n',
     b'{"model":"m","message":{"tool_calls":[{"function":{"name":"f","arguments":{"a":DEEP}}}]},"novel":DEEP}\n',
     b'data: {"type":"response.output_item.done","output_index":0,"item":{"type":"novel","data":DEEP}}\n\n',
@@ -147,10 +149,10 @@ def test_an_error_of_another_shape(dialect: Dialect) -> None:
 @each_dialect
 def test_the_specimen_is_sound(dialect: Dialect) -> None:
     request = dialect.decode_request(orjson.dumps(REQUESTS[dialect.name]))
-    for backend in TABLE.values():
+    for name, backend in TABLE.items():
         # Two of the specimens name a picture by its address, which not every dialect can say.
-        with suppress(Unsupported) if backend.name in LINKLESS - {dialect.name} else nullcontext():
-            assert backend.encode_request(request, ABLE).body
+        with suppress(Unsupported) if name in LINKLESS - {dialect.name} else nullcontext():
+            assert backend.encode_request(request, able(name)).body
 
 
 @each_dialect
@@ -193,6 +195,13 @@ CALLS: dict[str, dict[str, Any]] = {
             USER,
             {"type": "function_call", "call_id": "1", "name": "f", "arguments": ARGUMENTS},
             {"type": "tool_search_call", "call_id": "2", "execution": "client", "arguments": {"a": "DEEP"}},
+        ]
+    },
+    "gemini": {
+        "contents": [
+            {"parts": [{"text": "hi"}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {"a": "DEEP"}}}]},
+            {"parts": [{"functionResponse": {"name": "f", "response": {"a": "DEEP"}}}]},
         ]
     },
     "ollama": {

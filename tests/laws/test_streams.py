@@ -3,12 +3,15 @@
 Where the network cuts changes nothing; events come in order; an answer that breaks off anywhere never looks whole.
 """
 
+import gc
+import weakref
 from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmux.dialects.base import Form
 from llmux.dialects.registry import TABLE
 from llmux.errors import BackendError
 from llmux.ir.events import MessageEnd, StreamError, Verbatim
@@ -29,6 +32,12 @@ class Recorded(NamedTuple):
     def stream(self) -> bytes:
         return corpus.row(self.dialect, "stream", self.name).answer
 
+    @property
+    def form(self) -> Form:
+        """The form that it was asked for in."""
+        framing = corpus.row(self.dialect, "stream", self.name).document["response"]["framing"]
+        return TABLE[self.dialect].form("array" if framing == "json_array" else "")
+
 
 RECORDED = tuple(Recorded(dialect, name) for dialect in DIALECTS for name in corpus.names(dialect, "stream"))
 over_recordings = pytest.mark.parametrize("recorded", RECORDED, ids="-".join)
@@ -46,11 +55,11 @@ def bytewise(stream: bytes) -> list[bytes]:
 @over_recordings
 def test_where_the_network_cuts_does_not_matter(recorded: Recorded) -> None:
     dialect, stream = TABLE[recorded.dialect], recorded.stream
-    whole, verbatim = hear(dialect.decoder({}), [stream]), hear_verbatim(dialect, [stream])
+    whole, verbatim = hear(dialect.decoder({}), [stream]), hear_verbatim(recorded.form, [stream])
     ways = [cut_by(f"{recorded.name}{way}", stream) for way in range(4)]
     for pieces in [*ways, bytewise(stream)]:
         assert hear(dialect.decoder({}), pieces) == whole
-        assert hear_verbatim(dialect, pieces) == verbatim
+        assert hear_verbatim(recorded.form, pieces) == verbatim
 
 
 @each_dialect
@@ -89,7 +98,7 @@ def test_events_of_any_answer_come_in_order(name: str, answer: Response) -> None
 def test_the_verbatim_lane_passes_everything_on_and_sees_the_same(recorded: Recorded) -> None:
     dialect, stream = TABLE[recorded.dialect], recorded.stream
     end = hear(dialect.decoder({}), [stream])[-1]
-    (passed,) = hear_verbatim(dialect, [stream])
+    (passed,) = hear_verbatim(recorded.form, [stream])
     assert isinstance(end, MessageEnd)
     assert isinstance(passed, Verbatim)
     assert passed.done
@@ -127,7 +136,7 @@ def test_a_cut_answer_never_looks_whole(recorded: Recorded) -> None:
         for other in TABLE.values():
             told = hear(other.decoder({}), [tell(other, events)])
             assert isinstance(told[-1], StreamError)
-        *_, verdict = hear_verbatim(dialect, [stream[:place]])
+        *_, verdict = hear_verbatim(recorded.form, [stream[:place]])
         assert isinstance(verdict, StreamError)
 
 
@@ -138,6 +147,7 @@ LAST_WORDS = (
     b"event: response.completed",
     b"event: response.incomplete",
     b'"done":true',
+    b'finishReason":"',
 )
 
 
@@ -149,3 +159,13 @@ def test_nor_does_any_answer_that_is_cut(name: str, answer: Response, where: flo
     told = max(stream.rfind(word) for word in LAST_WORDS)
     events = hear(dialect.decoder({}), [stream[: int(where * told)]])
     assert isinstance(events[-1], StreamError)
+
+
+@each_dialect
+def test_an_answer_that_breaks_off_leaves_nothing_behind(name: str) -> None:
+    """A traceback holds the frame that holds the event that holds the error: a circle that must be collected."""
+    errors = [event for event in hear(TABLE[name].decoder({}), [b"data: {"]) if isinstance(event, StreamError)]
+    (left,) = [weakref.ref(event.error) for event in errors]
+    errors.clear()
+    gc.collect()
+    assert left() is None

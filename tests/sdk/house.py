@@ -4,10 +4,43 @@ A backend that fails is put to rest, so every test that wants a failure has a ba
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-# Who answers: a provider asked in OpenAI's dialect, and one asked in Claude's. Both are the demo, over HTTP.
-PROVIDERS = ("demo", "demo_claude")
-CALLERS = ("python_anthropic", "python_ollama", "python_openai", "node_anthropic", "node_openai")
+from llmux.dialects.registry import TABLE
+
+
+class Backend(NamedTuple):
+    """A provider that is the demo over HTTP: its `api` in the configuration, its dialect, where it is."""
+
+    api: str
+    dialect: str
+    path: str
+
+
+BACKENDS = {
+    "demo": Backend("openai", "openai_chat", "/v1"),
+    "demo_claude": Backend("claude", "claude", ""),
+    "demo_responses": Backend("responses", "openai_responses", "/v1"),
+    "demo_gemini": Backend("gemini", "gemini", "/v1beta"),
+    "demo_ollama": Backend("ollama", "ollama", ""),
+}
+# Who answers: a provider for each dialect that there is.
+PROVIDERS = tuple(name for name, backend in BACKENDS.items() if backend.dialect in TABLE)
+# Whose wire has no word for what must be done with tools: to call one, or this one; to call them one at a time.
+CHOICELESS = frozenset({"demo_ollama"})
+ALWAYS_PARALLEL = frozenset({"demo_gemini", "demo_ollama"})
+# Whose wire has no stop sequences. It takes no limit below 16 tokens either.
+STOPLESS = frozenset({"demo_responses"})
+# Who asks: an SDK -> the dialect that it speaks.
+SPEAKS = {
+    "anthropic": "claude",
+    "openai": "openai_chat",
+    "responses": "openai_responses",
+    "google": "gemini",
+    "ollama": "ollama",
+}
+SDKS = tuple(name for name, dialect in SPEAKS.items() if dialect in TABLE)
+CALLERS = tuple(f"{language}_{name}" for language in ("python", "node") for name in SDKS)
 FAULTS = (
     "fail-400",
     "fail-429?retry-after=17",
@@ -32,23 +65,6 @@ url = "memory:"
 [tokens]
 tests = "sk-of-the-tests"
 narrow = { key = "sk-for-one-model", models = ["demo:think"] }
-
-[provider.demo]
-api = "openai"
-base_url = "MOCK/v1"
-api_key = "sk-mock"
-
-[provider.demo_claude]
-api = "claude"
-base_url = "MOCK"
-api_key = "sk-mock"
-
-[provider.demo_ollama]
-base_url = "MOCK"
-
-[[backend]]
-model = "demo_ollama:*"
-model_match = ["demo_ollama-*"]
 
 [provider.inside]
 api = "demo"
@@ -83,6 +99,11 @@ embeddings = true
 """
 
 EVERYTHING = """
+[provider.{provider}]
+api = "{api}"
+base_url = "MOCK{path}"
+api_key = "sk-mock"
+
 [[backend]]
 model = "{provider}:*"
 model_match = ["{provider}-*"]
@@ -114,7 +135,8 @@ def failing(caller: str, fault: str, provider: str) -> str:
 def _config() -> str:
     tables = [HEAD]
     for provider in PROVIDERS:
-        tables.append(EVERYTHING.format(provider=provider))
+        backend = BACKENDS[provider]
+        tables.append(EVERYTHING.format(provider=provider, api=backend.api, path=backend.path))
         for caller in CALLERS:
             tables.append(SINGLE.format(caller=caller, provider=provider))
             for fault in FAULTS:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sdk.house import PROVIDERS, Gateway
+from tests.sdk.house import PROVIDERS, SDKS, Gateway
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -21,8 +21,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("script", ["anthropic.mjs", "openai.mjs"])
-def test_typescript(gateway: Gateway, script: str, provider: str) -> None:
+@pytest.mark.parametrize("sdk", SDKS)
+def test_typescript(gateway: Gateway, sdk: str, provider: str) -> None:
     told = {
         "LLMUX_URL": gateway.url,
         "LLMUX_TOKEN": gateway.token,
@@ -30,7 +30,7 @@ def test_typescript(gateway: Gateway, script: str, provider: str) -> None:
         "LLMUX_PROVIDER": provider,
     }
     keep = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
-    command = [str(NODE), "--test-reporter=tap", str(HERE / script)]
+    command = [str(NODE), "--test-reporter=tap", str(HERE / f"{sdk}.mjs")]
     ran = subprocess.run(command, env={**keep, **told}, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
     assert "\n# fail 0\n" in ran.stdout

@@ -66,6 +66,8 @@ def _encode_part(part: Part, draft: Draft) -> Wire | None:
 def _nested(parts: Iterable[Part], draft: Draft) -> list[Wire]:
     """Blocks inside a block: the prompt is cached up to the outer one, or not at all."""
     blocks = encode_parts(parts, draft)
+    if any("cache_control" in block for block in blocks):
+        draft.losses.approx("cache")
     return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
 
 
@@ -133,6 +135,8 @@ def _reasoning(part: Reasoning, draft: Draft) -> Wire | None:
 
 
 def _call(part: ToolCall, draft: Draft) -> Wire:
+    if part.states:  # no Claude puts a proof on a call: another maker's
+        draft.losses.drop("reasoning.history")
     return tool_use(part.id, draft.names.get(part.name, part.name), tool_input(part))
 
 

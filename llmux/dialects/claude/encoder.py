@@ -44,6 +44,7 @@ DELTAS: Mapping[type[Part], bytes] = {
     Reasoning: b'thinking_delta","thinking"',
     ToolCall: b'input_json_delta","partial_json"',
 }
+FREE_TEXT = ('{"input":"', '"}')  # what stands around the argument of a custom tool: see blocks.tool_input
 HAVE_INPUT = ("server_tool_use", "mcp_tool_use")
 
 
@@ -55,13 +56,14 @@ def frame(kind: str, **fields: Any) -> bytes:
 class Encoder:
     """One stream."""
 
-    __slots__ = ("_done", "_form", "_head", "_index", "_is_signed", "_open", "_started")
+    __slots__ = ("_done", "_form", "_free", "_head", "_index", "_is_signed", "_open", "_started")
 
     def __init__(self, form: AnswerForm) -> None:
         self._form = form
         self._index = 0  # of the open block, or the next one
         self._open: type[Part] | None = None
         self._head = b""  # of a delta of the open block; empty when none is open
+        self._free = b""  # the same, of a call whose argument is free text
         self._is_signed = False
         self._started = self._done = False
 
@@ -72,6 +74,8 @@ class Encoder:
             if type(event) is PartDelta:
                 if self._head:
                     out += (self._head, line(event.delta), TAIL)
+                elif self._free:  # a piece of the one string of an object
+                    out += (self._free, line(line(event.delta)[1:-1].decode()), TAIL)
             elif step := self._STEPS.get(type(event)):
                 step(self, out, event)
         return b"".join(out)
@@ -111,6 +115,9 @@ class Encoder:
         elif isinstance(part, ToolCall):
             self._whole(out, [proven("", state) for state in part.states])
             self._start(out, ToolCall, {**tool_use(part.id, part.name, {}), **restore(DIALECT, part.extra)})
+            if part.kind == "custom":
+                self._free, self._head = self._head, b""
+                out += (self._free, line(FREE_TEXT[0]), TAIL)
         else:
             self._whole(out, encode_parts((part,)))
             self._is_signed = isinstance(part, Reasoning)
@@ -155,6 +162,9 @@ class Encoder:
             out.append(frame("content_block_delta", index=self._index, delta=delta))
 
     def _end_part(self, out: list[bytes], _event: PartEnd) -> None:
+        if self._free:
+            out += (self._free, line(FREE_TEXT[1]), TAIL)
+            self._free = b""
         self._close_part(out)
         self._is_signed = False
 

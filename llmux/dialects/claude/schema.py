@@ -161,7 +161,7 @@ LOSSES: Mapping[str, str] = {
     "verbosity": "Left out.",
     "service_tier": "Only auto and default can be said; others are left out.",
     "metadata": "Left out, but for the user's id.",
-    "cache": "At most four marks can be set: the last of the tools and system, and the last of the messages, are kept.",
+    "cache": "Four marks at most: the last of tools and system, and of the messages; none within a tool's result.",
     "tools.strict": "Left out for models that do not take it.",
     "tools.schema": "The alternatives at a schema's root become one object with the properties of all.",
     "tools.custom": "A tool that takes free text becomes a function with one text; a grammar is described in words.",

@@ -177,7 +177,9 @@ class Encoder:
 
     def _prove(self, state: ReasoningState) -> bytes:
         if isinstance(self._part, ToolCall):
-            call = {"index": self._calls - 1, "extra_content": encode_thought(state, sealed=True)}
+            # OpenAI's SDK takes no piece of a call without its function.
+            piece = {"custom": {"input": ""}} if self._part.kind == "custom" else {"function": {"arguments": ""}}
+            call = {"index": self._calls - 1, **piece, "extra_content": encode_thought(state, sealed=True)}
             return b"" if self._form.legacy_functions else self._chunk(b'"tool_calls":[' + line(call) + b"]")
         details = numbered(encode_details([state]), self._states)
         self._states += len(details)

@@ -14,7 +14,7 @@ NAME = "openai_chat"
 # Whose reasoning states come in which field. OpenRouter's list passes through other gateways unchanged.
 DETAILS_MAKER = "openrouter"
 THINKING_MAKER = "anthropic"
-THOUGHT_MAKER = "gemini"
+THOUGHT_MAKER = "google"
 
 ROLES: Mapping[str, Role] = {
     "system": Role.SYSTEM,

@@ -239,4 +239,6 @@ def _encode_states(states: list[ReasoningState], draft: Draft) -> Wire:
         return {"reasoning_details": encode_details(own)}
     if maker == THOUGHT_MAKER and own:
         return {"extra_content": encode_thought(own[-1], sealed=False)}
+    if own:  # their maker, reached through this wire, has no place in it for them
+        draft.losses.drop("reasoning_state")
     return {}

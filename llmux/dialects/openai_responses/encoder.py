@@ -6,7 +6,6 @@ item: what was cut must not look finished.
 Reference: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from llmux.dialects.openai_responses.errors import error_document, failed_docume
 from llmux.dialects.openai_responses.items import (
     CUT,
     Kit,
+    Passed,
     as_words,
     call_item,
     closing,
@@ -51,10 +51,6 @@ from llmux.ir.response import FinishReason, Response
 Wire = dict[str, Any]
 
 COMMENT = b": keepalive\n\n"
-# What a failure must know of a stream that has passed unread.
-RESPONSE_ID = re.compile(rb'"id":\s?"(resp_[^"\\]*)"')
-NUMBER = re.compile(rb'"sequence_number":\s?(\d+)')
-
 # What a part's deltas are called, and the field that holds all of it when it is done.
 WORDS: Mapping[type[Part], tuple[str, str]] = {
     Text: ("response.output_text", "text"),
@@ -69,8 +65,8 @@ class Encoder:
     """One stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_before", "_between", "_call", "_citations", "_done", "_first", "_form", "_kit", "_last", "_message",
-        "_number", "_output", "_part", "_pieces", "_refused", "_started", "_states", "_summary_id",
+        "_before", "_between", "_call", "_citations", "_done", "_form", "_kit", "_message", "_number", "_output",
+        "_part", "_passed", "_pieces", "_refused", "_started", "_states", "_summary_id",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm) -> None:
@@ -87,7 +83,7 @@ class Encoder:
         self._states: list[ReasoningState] = []
         self._citations: list[Citation] = []
         self._refused = self._started = self._done = False
-        self._first = self._last = b""  # what has passed unread
+        self._passed = Passed()
 
     def feed(self, events: Sequence[Event]) -> bytes:
         out: list[bytes] = []
@@ -160,20 +156,19 @@ class Encoder:
 
     def _fail(self, out: list[bytes], event: StreamError) -> None:
         self._done = True
-        name = RESPONSE_ID.search(self._first)
-        if self._started or name:
-            numbers = NUMBER.findall(self._last)
-            self._number = int(numbers[-1]) + 1 if numbers else self._number
-            response = opening(self._form) | {"id": name[1].decode() if name else response_id(self._form)}
-            failed = {"status": "failed", "error": failed_document(event.error), "output": self._output}
-            self._event(out, "response.failed", response=response | failed)
+        passed = self._passed.response_id
+        if self._started or passed:
+            self._number = self._number or self._passed.next_number
+            about = {"id": passed or response_id(self._form), "status": "failed", "output": self._output}
+            failed = opening(self._form) | about | {"error": failed_document(event.error)}
+            self._event(out, "response.failed", response=failed)
         else:  # the SDKs read it in one place, other clients in the other
             error = error_document(event.error)
             flat = {name: error[name] for name in ("code", "message", "param")}
             self._event(out, "error", **flat, error=error)
 
     def _verbatim(self, out: list[bytes], event: Verbatim) -> None:
-        self._first, self._last = self._first or event.data, event.data or self._last
+        self._passed.note(event.data)
         self._done = event.done
         out.append(event.data)
 

@@ -4,10 +4,13 @@ Calls go back in the form that the client gave its tools: in their namespace, as
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from llmux.dialects.base import AnswerForm
+from llmux.dialects.document import decode
 from llmux.dialects.envelope import seal
 from llmux.dialects.openai_responses.answer import encode_finish, encode_tier, encode_usage
 from llmux.dialects.openai_responses.calls import TYPED, qualified, typed_item
@@ -19,10 +22,13 @@ from llmux.dialects.shape import Fields
 from llmux.ir.content import Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall, restore
 from llmux.ir.request import Tool
 from llmux.ir.response import FinishReason, Response
+from llmux.wire.sse import SseFramer
 
 Wire = dict[str, Any]
 
 NANOSECONDS = 1_000_000_000  # in a second
+RESPONSE = b'"response"'  # stands in the first event, and in the last
+NUMBER = re.compile(rb'"sequence_number":\s?(\d+)')
 
 
 def response_id(form: AnswerForm) -> str:
@@ -61,6 +67,38 @@ def closing(response: Response, output: list[Wire], form: AnswerForm) -> Wire:
         **usage,
         **restore(NAME, response.details),
     }
+
+
+class Passed:
+    """What a failure must know of a stream that has passed unread: whose it is, and how far it has come."""
+
+    __slots__ = ("_first", "_last")
+
+    def __init__(self) -> None:
+        self._first = self._last = b""
+
+    def note(self, data: bytes) -> None:
+        """Whole frames have passed."""
+        if not self._first and RESPONSE in data:
+            self._first = data
+        self._last = data or self._last
+
+    @property
+    def response_id(self) -> str:
+        """The answer's id, "" when it has not been told."""
+        for _, data in SseFramer().feed(self._first):
+            with suppress(ValueError):
+                document = decode(data)
+                response = document.get("response") if isinstance(document, dict) else None
+                if isinstance(response, dict) and isinstance(response.get("id"), str):
+                    return str(response["id"])
+        return ""
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next event."""
+        numbers = NUMBER.findall(self._last)
+        return int(numbers[-1]) + 1 if numbers else 0
 
 
 class Kit:

@@ -1,0 +1,40 @@
+"""A slice of the fuzzing for each decoder; `python -m tests.laws.fuzz` does the whole."""
+
+import pytest
+
+from llmux.dialects.registry import TABLE
+from tests.laws import fuzz
+from tests.laws.amount import amount
+
+# Streams and bodies cost more than errors, which are short and many.
+SLICE = {"error": 60_000}
+
+
+@pytest.mark.parametrize("kind", fuzz.FEEDS)
+@pytest.mark.parametrize("name", TABLE)
+def test_damaged_input_raises_only_our_own_errors(name: str, kind: str) -> None:
+    most = amount(SLICE.get(kind, 200_000), 10_000_000)
+    ran = fuzz.fuzz(name, kind, fuzz.seeds(name)[kind], most, "slice")
+    assert ran.bytes >= most
+
+
+def test_what_breaks_the_law_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(fuzz, "FEEDS", {"stream": breaks})
+    with pytest.raises(AssertionError, match="claude stream, seed 's', input 0: b'"):
+        fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")
+
+
+def test_memory_that_one_input_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "FEEDS", {"stream": lambda *_: bytearray(fuzz.HELD) and None})
+    with pytest.raises(AssertionError, match="bytes were held for one input"):
+        fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")
+
+
+def test_memory_that_is_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = list[bytearray]()
+    monkeypatch.setattr(fuzz, "FEEDS", {"stream": lambda *_: kept.append(bytearray(fuzz.KEPT))})
+    with pytest.raises(AssertionError, match="bytes are held after the last of"):
+        fuzz.fuzz("claude", "stream", (b"data: {}",), 10, "s")
