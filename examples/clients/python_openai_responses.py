@@ -1,4 +1,4 @@
-"""OpenAI's SDK through llmux, in its newer API: a streamed answer, and one that goes on from it. `pip install openai`."""
+"""OpenAI's SDK through llmux, in its newer API: an answer, and one that goes on from it. Needs `pip install openai`."""
 
 import os
 
