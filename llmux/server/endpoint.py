@@ -24,6 +24,8 @@ from llmux.server.services import Desk, Services
 from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
+# Clients give up on a line of a head that is longer than 8 KB; every character may become ten.
+LONGEST_HEADER = 700
 NANOSECONDS = 1_000_000_000  # in a second
 # A stream must reach the client as it comes: nginx buffers unless told not to.
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -208,7 +210,9 @@ def answer_headers(opened: Opened | None, request_id: str) -> dict[str, str]:
 
 
 def header_safe(text: str) -> str:
-    """`text` without what a header cannot hold: a model's name may be anything."""
+    """`text` as a header can hold it, and as clients take it: a model's name may be anything, and of any length."""
+    if len(text) > LONGEST_HEADER:
+        text = text[:LONGEST_HEADER] + "..."
     return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
