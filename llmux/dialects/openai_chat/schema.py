@@ -6,7 +6,7 @@ it: DeepSeek, Mistral, Groq, OpenRouter, xAI, vLLM, llama.cpp and others, named 
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "openai_chat"
@@ -76,15 +76,6 @@ TIERS: Mapping[str, str] = {
     "on_demand": "default",  # Groq's
 }
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 # Sampling: the IR has the wire's own names. Reasoning models take none of the first kind.
 SAMPLERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
