@@ -14,6 +14,7 @@ from llmux.ir.capability import Profile, Target
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
+from llmux.routing.cache_marks import marked
 from llmux.routing.catalog import Backend, Transforms, backend_model
 from llmux.routing.transforms import apply, leave_out
 
@@ -69,8 +70,10 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         raise Unsupported("There is nothing to ask this backend: it loads no models.", param="messages")
     if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
+    if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
+        request = marked(request)
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
-    body = msgspec.json.encode(_changed(outbound.body, to))
+    body = msgspec.json.encode(changed(outbound.body, to))
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
@@ -106,10 +109,10 @@ def _kept(request: Request, original: Original, model: str | None, to: Recipient
         return original.body
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
     named = document if model is None else {**document, "model": model}
-    return msgspec.json.encode(_changed(named, to))
+    return msgspec.json.encode(changed(named, to))
 
 
-def _changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
+def changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
     """What the owner wants otherwise, and without what the backend refuses."""
     changed = body if to.backend.transforms == Transforms() else apply(body, to.backend.transforms)
     return leave_out(changed, to.without) if to.without else changed

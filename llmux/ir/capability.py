@@ -56,6 +56,7 @@ class Profile(Value, kw_only=True):
     parallel_tools: bool = True  # takes the field that switches parallel calls off
     stream_usage: bool = True  # takes stream_options.include_usage
     null_content: bool = True  # takes content: null beside tool calls
+    cache_breakpoints: bool = False  # takes OpenAI's marks of what to cache; else it caches by itself only
     think_tags: bool = False  # its server leaves reasoning in the text, between <think> and </think>
     prompt_cache_key: bool = False  # takes OpenAI's prompt_cache_key and safety_identifier
 

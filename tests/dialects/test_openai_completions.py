@@ -20,6 +20,7 @@ from llmux.ir.request import Message, Request, Role, Sampling
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
 from tests import corpus
+from tests.laws.backends import reheard
 from tests.laws.lanes import hear
 
 FORM = OPENAI_CHAT.forms["completions"]
@@ -117,7 +118,7 @@ def test_a_fault_is_told_by_its_path(fields: dict[str, Any], param: str) -> None
 @pytest.mark.parametrize("name", TABLE)
 def test_a_plain_prompt_is_said_in_every_dialect(name: str) -> None:
     body = TABLE[name].encode_request(decode(), Target("m", Profile())).body
-    again = TABLE[name].decode_request(orjson.dumps(body))
+    again = reheard(orjson.dumps(body), decode(), name)
     assert (again.messages, again.max_output_tokens) == (decode().messages, 16)
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +17,9 @@ from msgspec.structs import replace
 from llmux.dialects.registry import TABLE
 from llmux.errors import BadRequest
 from llmux.ir.content import Image, Part, Text, ToolCall, ToolResult
-from llmux.ir.request import Message, Request, Role
+from llmux.ir.request import Message, Request, Role, Tool
 from tests import corpus
-from tests.laws.backends import conversation, heard, sent
+from tests.laws.backends import conversation, heard, outbound, sent
 from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.strategies import requests
 
@@ -114,12 +115,67 @@ def growing(request: Request) -> Iterator[Request]:
     yield request
 
 
+def written(request: Request, name: str) -> dict[str, bytes]:
+    """Each field of the body: the conversation, and all that is said beside it."""
+    return {field: orjson.dumps(value) for field, value in outbound(request, name).body.items()}
+
+
+def check_growth(turns: Iterable[dict[str, bytes]]) -> None:
+    """One field holds the conversation, and begins as before; the others, tools and system among them, stay equal."""
+    for before, after in pairwise(turns):
+        changed = [field for field in before.keys() | after.keys() if before.get(field) != after.get(field)]
+        assert len(changed) <= 1, changed
+        for field in changed:
+            assert after[field].startswith(before[field][:-1])  # without the bracket that closes it
+
+
 @each_way
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
-    turns = [conversation(turn, other) for turn in growing(data.draw(requests(name)))]
-    for before, after in pairwise(turns):
-        assert after.startswith(before)
+    check_growth(written(turn, other) for turn in growing(data.draw(requests(name, other))))
+
+
+RULES = Message(Role.SYSTEM, (Text(text="Be brief."),))
+TOOLS = (
+    Tool("weather", "Tells the weather.", {"type": "object", "properties": {"city": {"type": "string"}}}),
+    Tool("a.b c", "Has a name that not every backend takes.", {"type": "object"}, strict=True),
+)
+
+
+@each_way
+@given(st.data())
+def test_neither_does_it_where_there_are_rules_and_tools(name: str, other: str, data: st.DataObject) -> None:
+    request = data.draw(requests(name, other))
+    messages = tuple(message for message in request.messages if message.role is not Role.SYSTEM)
+    request = replace(request, messages=(RULES, *messages), tools=TOOLS, tool_choice=None)
+    check_growth(written(turn, other) for turn in growing(request))
+
+
+@each_way
+@given(st.data())
+def test_what_a_client_sends_anew_each_time_is_told_to_its_own_backends_only(
+    name: str, other: str, data: st.DataObject
+) -> None:
+    """Claude Code's first line names its build and a checksum of the request: others would never read from a cache."""
+    request = data.draw(requests(name, other))
+    first, second = (_noisy(request, checksum) for checksum in ("1f2e3", "4d5c6"))
+    if other != NOISE:
+        assert sent(first, other) == sent(second, other)
+    else:
+        assert sent(first, other) != sent(second, other)
+
+
+NOISE = "claude"  # whose clients send it
+
+
+def _noisy(request: Request, checksum: str) -> Request:
+    line = {
+        "type": "text",
+        "text": f"x-anthropic-billing-header: cc_version=2.1.37; cc_entrypoint=cli; cch={checksum};",
+    }
+    body = {"model": "m", "system": [line], "messages": [{"role": "user", "content": "Hi"}]}
+    rules = TABLE[NOISE].decode_request(orjson.dumps(body)).messages[0]
+    return replace(request, messages=(rules, *request.messages), dialect=NOISE, extra=None)
 
 
 # --- what was recorded -----------------------------------------------------------------------------------------------

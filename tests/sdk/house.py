@@ -72,6 +72,30 @@ api = "demo"
 [[backend]]
 model = "inside:*"
 model_match = ["inside-*"]
+
+[[backend]]
+name = "embed"
+model = "demo:embed"
+model_match = ["embed"]
+embeddings = true
+
+[[backend]]
+name = "embed.ollama"
+model = "demo_ollama:embed"
+model_match = ["embed.ollama"]
+embeddings = true
+
+[[backend]]
+name = "embed.fail-429"
+model = "demo:fail-429"
+model_match = ["embed.failing"]
+embeddings = true
+
+[[backend]]
+name = "embed.second"
+model = "demo:embed"
+model_match = ["embed.failing"]
+embeddings = true
 """
 
 EVERYTHING = """

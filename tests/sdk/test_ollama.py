@@ -176,3 +176,17 @@ def test_many_at_once(gateway: Gateway, provider: str) -> None:
             return await asyncio.gather(*map(one, range(8)))
 
     assert asyncio.run(all_at_once()) == [f"number {number}" for number in range(8)]
+
+
+@pytest.mark.parametrize("model", ["embed", "embed.ollama"])
+def test_embeddings(client: Client, model: str) -> None:
+    told = client.embed(model, ["a cat", "a dog"], dimensions=8)
+    assert [len(vector) for vector in told.embeddings] == [8, 8]
+    assert (told.model, told.prompt_eval_count) == (model, 4)
+    assert client.embeddings(model, "a cat").embedding == client.embed(model, "a cat").embeddings[0]
+
+
+def test_embeddings_of_a_chat_backend(client: Client) -> None:
+    with pytest.raises(ollama.ResponseError, match="does not embed") as raised:
+        client.embed("demo:echo", "a cat")
+    assert raised.value.status_code == 404

@@ -4,6 +4,7 @@ Reference: https://ai.google.dev/api/generate-content
 """
 
 from llmux.dialects.base import Counting, Dialect, Form
+from llmux.dialects.gemini.embeddings import EMBEDDING
 from llmux.dialects.gemini.encoder import ArrayEncoder, Encoder
 from llmux.dialects.gemini.errors import decode_error, encode_error
 from llmux.dialects.gemini.models import LISTING
@@ -73,6 +74,7 @@ GEMINI = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=EMBEDDING,
     counting=Counting(
         _at("countTokens"),
         "/models/{model}:countTokens",

@@ -6,9 +6,9 @@ Reference: https://ai.google.dev/api/generate-content#generatecontentresponse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects.arguments import object_of
 from llmux.dialects.base import Names
 from llmux.dialects.freetext import FreeText, unwrap
-from llmux.dialects.gemini.calls import encode_arguments
 from llmux.dialects.gemini.content import SIGNATURE
 from llmux.dialects.gemini.errors import decode_fault
 from llmux.dialects.gemini.media import encode_inline, encode_sound
@@ -245,7 +245,13 @@ def proof(state: ReasoningState) -> Wire:
 
 def encode_call(call: ToolCall) -> list[Wire]:
     """A call with its proof."""
-    wire: Wire = {"functionCall": {"id": call.id, "name": call.name, "args": encode_arguments(call)}}
+    wire: Wire = {
+        "functionCall": {
+            "id": call.id,
+            "name": call.name,
+            "args": object_of(call),
+        }
+    }
     if call.states:
         wire[SIGNATURE] = encode_signature(call.states[0])
     return [wire, *(proof(state) for state in call.states[1:])]

@@ -5,7 +5,7 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/api.md (read 2026-11)
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "ollama"
@@ -47,15 +47,6 @@ REFUSED = "The model refused to answer."
 NUMBERS = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty")
 INTEGERS = ("top_k", "seed")
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 # What a picture's bytes begin with -> what it is: on this wire a picture comes without a word about its kind.
 HEADS: tuple[tuple[bytes, str], ...] = (

@@ -10,6 +10,7 @@ from llmux.dialects.openai_chat.response import decode_response, encode_response
 from llmux.dialects.openai_chat.schema import LOSSES, NAME
 from llmux.dialects.openai_chat.stream import Decoder
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+from llmux.dialects.openai_embeddings import embedding
 
 OPENAI_CHAT = Dialect(
     name=NAME,
@@ -31,6 +32,7 @@ OPENAI_CHAT = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=embedding("/v1/embeddings", "/embeddings"),
     listing=LISTING,
     losses=LOSSES,
     forgetful=True,  # its own API has no field for reasoning: many clients drop those that servers add

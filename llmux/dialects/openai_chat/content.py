@@ -8,18 +8,18 @@ kept in its `extra`, beside the IR's word for it, so that the same dialect gets 
 import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from msgspec.structs import replace
 
+from llmux.dialects.data_urls import data_url
 from llmux.dialects.losses import Losses
+from llmux.dialects.openai_chat.cache import break_after, cache_mark
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, Unsupported
 from llmux.ir.capability import Target
 from llmux.ir.content import (
     Audio,
-    CacheMark,
     Document,
     Extra,
     FileId,
@@ -68,14 +68,6 @@ def _decode_part(wire: Any, path: str) -> Part:
     return decode(part) if decode else Opaque(dialect=NAME, raw=part.document)
 
 
-def cache_mark(fields: Fields) -> CacheMark | None:
-    """OpenRouter's and LiteLLM's `cache_control`, spelled as Claude's."""
-    if "cache_control" not in fields.document:  # nearly always
-        return None
-    mark = fields.object("cache_control")
-    return CacheMark(mark.text("ttl")) if mark else None
-
-
 def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:
     """What an object says beyond `known`. A null says nothing: some backends refuse `cache_control: null`."""
     if fields.document.keys() <= known:  # nearly always
@@ -95,23 +87,6 @@ def _image(part: Fields) -> Part:
     extra = beyond(part, frozenset({"type", "image_url"}))
     source = data_url(image.need_text("url"), image.at("url"))
     return Image(source=source, detail=image.text("detail"), cache=cache_mark(part), extra=extra)
-
-
-def data_url(url: str, path: str) -> Inline | Link:
-    """What a `data:` URL holds, as base64; any other URL is a link.
-
-    Raises:
-        BadRequest: a `data:` URL without a comma.
-    """
-    if url[:5].lower() != "data:":
-        return Link(url)
-    head, comma, data = url[5:].partition(",")
-    media_type, *parameters = head.split(";")
-    if not comma:
-        refuse(path, "a data URL with a comma before its data")
-    if "base64" not in parameters:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return Inline(media_type.strip().lower() or "application/octet-stream", data)
 
 
 def _audio(part: Fields) -> Part:
@@ -197,10 +172,12 @@ def encode_parts(parts: Iterable[Part], draft: Draft) -> list[dict[str, Any]]:
 
 
 def _encode_part(part: Part, draft: Draft) -> list[dict[str, Any]]:
-    if part.cache and not draft.own:
-        draft.losses.drop("cache_control")
     encode: Encode = ENCODERS.get(type(part), _foreign)
     encoded = encode(part, draft)
+    if part.cache and not draft.own:
+        if draft.target.profile.cache_breakpoints:
+            return break_after(encoded, part.cache)
+        draft.losses.drop("cache_control")
     extra = restore(NAME, part.extra)
     return [{**piece, **extra} for piece in encoded] if extra else encoded
 

@@ -6,7 +6,7 @@ it: DeepSeek, Mistral, Groq, OpenRouter, xAI, vLLM, llama.cpp and others, named 
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "openai_chat"
@@ -76,15 +76,6 @@ TIERS: Mapping[str, str] = {
     "on_demand": "default",  # Groq's
 }
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 # Sampling: the IR has the wire's own names. Reasoning models take none of the first kind.
 SAMPLERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
@@ -94,7 +85,8 @@ EXTENSIONS = ("top_k", "min_p")  # vLLM and its like; OpenAI refuses them
 LOSSES: Mapping[str, str] = {
     "fields": "Fields that only the client's own API knows are left out.",
     "parts": "Parts that only the client's own API understands are left out, or told as text.",
-    "cache_control": "Marks of what to cache are left out: these backends cache by themselves.",
+    "cache_control": "Marks of what to cache are left out, but for OpenAI's models that take them on messages: these "
+    "backends cache by themselves.",
     "citations": "Citations without a web address, and wishes for citations, are left out.",
     "reasoning": "A wish for reasoning is told as the nearest effort, or left out where the model knows none.",
     "reasoning_history": "Reasoning of earlier turns is left out unless the model wants it back.",

@@ -9,7 +9,15 @@ from typing import Any
 from llmux.dialects.freetext import wrap
 from llmux.dialects.history import in_order
 from llmux.dialects.names import legal_id, original_id
-from llmux.dialects.openai_chat.content import SEPARATOR, Draft, content_of, encode_parts, joined, text_part
+from llmux.dialects.openai_chat.cache import BREAKPOINT, break_after
+from llmux.dialects.openai_chat.content import (
+    SEPARATOR,
+    Draft,
+    content_of,
+    encode_parts,
+    joined,
+    text_part,
+)
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, NAME, THOUGHT_MAKER
 from llmux.dialects.openai_chat.turns import in_turns
@@ -89,7 +97,8 @@ class _Thread:
         role = "developer" if message.role is Role.DEVELOPER and profile.developer_role else "system"
         leading = all(wire["role"] in {"system", "developer"} for wire in self._messages)
         if profile.mid_system or not self._messages:
-            self._put(role, text, message)
+            marked = any(BREAKPOINT in part for part in encoded)
+            self._put(role, encoded if marked and profile.mid_system else text, message)
         elif leading:  # these backends take one, at the very beginning
             self._messages[-1] = {**self._messages[-1], "content": f"{self._messages[-1]['content']}{SEPARATOR}{text}"}
         else:
@@ -111,8 +120,6 @@ class _Thread:
             self._result(result)
 
     def _result(self, result: ToolResult) -> None:
-        if result.cache and not self._draft.own:
-            self._draft.losses.drop("cache_control")
         call_id = encode_id(result.call_id)
         encoded = encode_parts(result.content, self._draft)
         texts = [part["text"] if "text" in part else self._hoist(part, call_id) for part in encoded]
@@ -120,7 +127,16 @@ class _Thread:
         if result.is_error and not text.lower().startswith("error"):
             self._draft.losses.approx("is_error")
             text = f"Error: {text}"
-        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": self._marked(text, result)})
+
+    def _marked(self, text: str, result: ToolResult) -> Any:
+        """The content of a result, with the mark that it bears."""
+        if not result.cache or self._draft.own:
+            return text
+        if text and self._draft.target.profile.cache_breakpoints:
+            return break_after([text_part(text)], result.cache)
+        self._draft.losses.drop("cache_control")
+        return text
 
     def _hoist(self, media: Wire, call_id: str) -> str:
         """Let `media` wait for the user's next message; the text that stands for it in the result."""

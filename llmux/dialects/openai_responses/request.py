@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects import efforts
 from llmux.dialects.base import NOWHERE, Address, Outbound
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
@@ -25,7 +26,7 @@ from llmux.dialects.openai_responses.controls import (
     encode_text,
 )
 from llmux.dialects.openai_responses.messages import decode_input, found_tools
-from llmux.dialects.openai_responses.schema import EFFORT_RANK, LOSSES, NAME
+from llmux.dialects.openai_responses.schema import LOSSES, NAME
 from llmux.dialects.openai_responses.thread import encode_messages
 from llmux.dialects.openai_responses.tools import (
     PLAIN_CHOICES,
@@ -184,7 +185,7 @@ def _merged(text: Wire, reasoning: Wire, kept: Wire, request: Request) -> Wire:
     wire: Wire = {}
     if merged := {**own_text, **text.get("text", {})}:
         wire["text"] = merged
-    if own_reasoning.get("effort") in EFFORT_RANK or request.reasoning == ReasoningControl():
+    if own_reasoning.get("effort") in efforts.RANK or request.reasoning == ReasoningControl():
         own_reasoning = {name: value for name, value in own_reasoning.items() if name != "effort"}
     if request.reasoning != ReasoningControl() and (merged := {**reasoning.get("reasoning", {}), **own_reasoning}):
         wire["reasoning"] = merged

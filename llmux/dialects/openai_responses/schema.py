@@ -5,7 +5,7 @@ Reference: https://platform.openai.com/docs/api-reference/responses (read 2026-1
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "openai_responses"
@@ -44,15 +44,6 @@ TIERS: Mapping[str, str] = {
     "batch": "flex",
 }
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 ENCRYPTED = "reasoning.encrypted_content"  # of `include`
 LOGPROBS = "message.output_text.logprobs"
