@@ -79,7 +79,7 @@ def _gemini(body: Wire) -> Iterator[str]:
             if call := part.get("functionCall"):
                 yield _call(call["id"], call["name"], call["args"])
             elif given := part.get("functionResponse"):
-                [(key, value)] = given["response"].items()
+                [(key, value)] = given["response"].items() or [("output", "")]
                 yield f"{'failed' if key == 'error' else 'result'} {given['id']}: {value}"
             else:
                 yield f"{content['role'].replace('model', 'assistant')}: {part.get('text', '[media]')}"

@@ -4,6 +4,7 @@ A play goes through the public faces of the dialects alone. A stream is heard th
 pieces of seven bytes, and must say the same each time, in the order that `ir/grammar.py` allows.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ MODELS: Mapping[str, tuple[str, str, str]] = {
     "claude 4.8": ("claude", "anthropic", "claude-opus-4-8"),
     "gpt-4o": ("openai_chat", "openai", "gpt-4o"),
     "gpt-5": ("openai_chat", "openai", "gpt-5"),
+    "gpt-5.6": ("openai_chat", "openai", "gpt-5.6"),
     "other": ("openai_chat", "", "some-model"),
     "deepseek": ("openai_chat", "deepseek", "deepseek-v3.2"),
     "responses": ("openai_responses", "openai", "gpt-5"),
@@ -54,7 +56,7 @@ def target(name: str) -> Target:
 
 def asked(dialect: str, body: Mapping[str, Any]) -> Request:
     """The request that a client of `dialect` sends, where its path names no model."""
-    return TABLE[dialect].decode_request(orjson.dumps(body))
+    return TABLE[dialect].decode_request(json.dumps(body).encode())  # which can say half a character
 
 
 def outbound(client: str, body: Mapping[str, Any], model: str) -> Outbound:
