@@ -79,9 +79,15 @@ def objects(value: Any) -> list[dict[str, Any]]:
 
 
 def first_candidate(document: Mapping[str, Any]) -> Candidate:
-    """The answer that is passed on, of those that there are; {} when there is none."""
+    """The first answer of those that there are; {} when there is none."""
     candidates = objects(document.get("candidates"))
     return next((candidate for candidate in candidates if not candidate.get("index")), {})
+
+
+def other_candidates(document: Mapping[str, Any]) -> list[tuple[int, Candidate]]:
+    """The other answers that a document tells of, by their numbers: 1 and on."""
+    told = ((candidate.get("index"), candidate) for candidate in objects(document.get("candidates")))
+    return [(number, candidate) for number, candidate in told if isinstance(number, int) and number > 0]
 
 
 def parts_of(candidate: Candidate) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from llmux.dialects.gemini.answer import (
     finish_reason,
     finish_word,
     first_candidate,
+    other_candidates,
     parts_of,
 )
 from llmux.dialects.gemini.calls import PartialArguments
@@ -30,7 +31,7 @@ from llmux.dialects.gemini.schema import NAME, SIGNS_NOTHING, SIGNS_TEXT, WORDS
 from llmux.dialects.shape import Fields
 from llmux.errors import BackendGarbled, BadRequest
 from llmux.ir.content import Extra, Opaque, Part, Reasoning, ReasoningState, Text, ToolCall
-from llmux.ir.events import Event, MessageEnd, MessageStart
+from llmux.ir.events import Event, MessageEnd, MessageStart, OtherChoice
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.ir.writer import EventWriter
@@ -58,17 +59,17 @@ class Reader:
     """One answer while it is read."""
 
     __slots__ = (
-        "_beside", "_blocked", "_calls", "_candidate", "_held", "_id", "_names", "_numbers", "_partial",
+        "_beside", "_blocked", "_calls", "_candidate", "_held", "_id", "_names", "_numbers", "_others", "_partial",
         "_usage", "_word", "_writer", "begun", "spoke",
     )  # fmt: skip
 
-    def __init__(self, names: Names) -> None:
-        """`names` undoes the renaming of tools."""
+    def __init__(self, names: Names, answer_id: str = "") -> None:
+        """`names` undoes the renaming of tools. `answer_id` is in the ids of calls, where the answer tells none."""
         self.begun = False
         self.spoke = False  # the answer has content
         self._names = names
         self._writer = EventWriter()
-        self._id = ""
+        self._id = answer_id
         self._calls = 0
         self._partial: _Call | None = None
         self._held: ReasoningState | None = None  # the proof of a text, which is told behind what the text rests on
@@ -78,11 +79,12 @@ class Reader:
         self._usage: Any = None  # as it was told last, perhaps unread
         self._candidate: Wire = {}
         self._beside: Wire = {}
+        self._others: dict[int, Reader] = {}
 
     @property
     def finished(self) -> bool:
-        """Whether the answer has said why it ends."""
-        return bool(self._word or self._blocked)
+        """Whether the answer, and each other candidate, has said why it ends."""
+        return bool(self._word or self._blocked) and all(other.finished for other in self._others.values())
 
     def chunk(self, document: Any, out: list[Event]) -> None:
         """Read one document.
@@ -96,13 +98,12 @@ class Reader:
             raise BackendGarbled("The backend sent an event that is no object.")
         self._begin(document, out)
         self.count(document.get("usageMetadata"))
-        candidate = first_candidate(document)
-        for part in parts_of(candidate):
-            self._part(part, out)
-        self._learn(document, candidate)
-        if self._writer.open is TEXT:
-            for citation in decode_citations(candidate.get("groundingMetadata")):
-                self._writer.cite(out, citation)
+        self._read(first_candidate(document), out)
+        if blocked := block_reason(document):
+            self._blocked = blocked
+            self._beside["promptFeedback"] = document["promptFeedback"]
+        for number, candidate in other_candidates(document):
+            self._other(number, candidate, out)
 
     def _begin(self, document: Wire, out: list[Event]) -> None:
         if self.begun:
@@ -112,7 +113,26 @@ class Reader:
         self._id = told if isinstance(told, str) else ""
         out.append(MessageStart(self._id, model if isinstance(model, str) else ""))
 
-    def _learn(self, document: Wire, candidate: Mapping[str, Any]) -> None:
+    def _read(self, candidate: Mapping[str, Any], out: list[Event]) -> None:
+        """What a candidate says, and what is said of it."""
+        for part in parts_of(candidate):
+            self._part(part, out)
+        self._learn(candidate)
+        if self._writer.open is TEXT:
+            for citation in decode_citations(candidate.get("groundingMetadata")):
+                self._writer.cite(out, citation)
+
+    def _other(self, number: int, candidate: Mapping[str, Any], out: list[Event]) -> None:
+        """What another candidate says: an answer of its own, but for its usage."""
+        other = self._others.get(number)
+        if other is None:
+            other = self._others[number] = Reader(self._names, f"{self._id}_{number}")
+        told: list[Event] = []
+        other._read(candidate, told)
+        if told:
+            out.append(OtherChoice(number, tuple(told)))
+
+    def _learn(self, candidate: Mapping[str, Any]) -> None:
         """Why the answer ends, and what else is said of it."""
         told = finish_word(candidate)
         if failure := failed_finish(told, candidate, said=self.spoke):
@@ -121,9 +141,6 @@ class Reader:
         if isinstance(candidate.get("finishReason"), int):  # who asked for numbers gets none from us
             self._numbers = True
         self._candidate |= {name: value for name, value in candidate.items() if name not in TOLD and value}
-        if blocked := block_reason(document):
-            self._blocked = blocked
-            self._beside["promptFeedback"] = document["promptFeedback"]
 
     def count(self, usage: Any) -> None:
         """Usage, which each chunk tells anew. It is read once, at the end."""
@@ -235,12 +252,16 @@ class Reader:
 
     def end(self, out: list[Event]) -> None:
         """Tell the end of an answer that has finished."""
+        for number, other in sorted(self._others.items()):
+            told: list[Event] = []
+            other.end(told)
+            out.append(OtherChoice(number, tuple(told)))
         self._release(out)
         self._writer.close(out)
         reason = finish_reason(self._word, called=self._calls > 0) if self._word else FinishReason.FILTERED
         if WORDS[reason] != self._word and self._word:
             self._candidate["finishReason"] = self._word
-        told = {} if self._numbers else self._candidate
-        details = {**({"candidate": told} if told else {}), **self._beside}
+        beside = {} if self._numbers else self._candidate
+        details = {**({"candidate": beside} if beside else {}), **self._beside}
         usage = msgspec.json.decode(self._usage) if isinstance(self._usage, msgspec.Raw) else self._usage
         out.append(MessageEnd(reason, decode_usage(usage) or Usage(), None, Extra(NAME, details) if details else None))

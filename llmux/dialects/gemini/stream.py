@@ -113,9 +113,11 @@ class Decoder:
             chunk = decode_chunk(data)
         except UNUSUAL:
             return False
-        reader.count(chunk.usageMetadata)
         (candidate,) = chunk.candidates
-        for part in () if candidate.index else candidate.content.parts:  # only the first answer is passed on
+        if candidate.index:
+            return False
+        reader.count(chunk.usageMetadata)
+        for part in candidate.content.parts:
             if part.text:
                 (reader.reasoning if part.thought else reader.text)(part.text, out)
         return True
