@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmux.dialects.registry import TABLE
@@ -61,6 +61,7 @@ def test_every_recorded_answer_is_told_in_the_strictest_grammar(client: str) -> 
 
 
 @each_client
+@settings(max_examples=40)
 @given(RESPONSES)
 def test_every_answer_there_could_be_is_told_in_the_strictest_grammar(client: str, response: object) -> None:
     """I.P2."""
@@ -68,6 +69,7 @@ def test_every_answer_there_could_be_is_told_in_the_strictest_grammar(client: st
 
 
 @pytest.mark.parametrize("backend", TABLE)
+@settings(max_examples=40)
 @given(st.data())
 def test_equal_requests_are_equal_bytes(backend: str, data: st.DataObject) -> None:
     """I.P4: read twice, said twice."""
