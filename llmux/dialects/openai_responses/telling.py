@@ -22,6 +22,8 @@ from llmux.ir.writer import EventWriter
 
 Wire = dict[str, Any]
 
+SPOKEN = frozenset({"output_text", "refusal"})  # the families of texts that a message holds
+
 
 class Teller:
     """Writes the parts of one answer. Each method appends the events that follow to `out`."""
@@ -105,16 +107,18 @@ class Teller:
         self._speaker = speaker
 
     def _close_message(self, item: Item, wire: Wire, out: list[Event]) -> None:
-        for place, part in enumerate(objects(wire.get("content"))):
+        content = objects(wire.get("content"))
+        for place, part in zip(item.places(SPOKEN, len(content)), content, strict=True):
             family = text(part.get("type"))
-            if family in {"output_text", "refusal"}:
+            if family in SPOKEN:
                 self.fill(item, family, place, part.get(FAMILIES[family].whole), out)
             if left := objects(part.get("annotations"))[item.told(family, place).cited :]:
                 self.cite(item, place, left, out)
 
     def _close_reasoning(self, item: Item, wire: Wire, out: list[Event]) -> None:
         for family, name in (("summary_text", "summary"), ("reasoning_text", "content")):
-            for place, part in enumerate(objects(wire.get(name))):
+            pieces = objects(wire.get(name))
+            for place, part in zip(item.places({family}, len(pieces)), pieces, strict=True):
                 self.fill(item, family, place, part.get("text"), out)
         for state in states_of(wire):
             if self._speaker[:1] != (item,):
