@@ -102,6 +102,9 @@ def fold(events: Iterable[Event]) -> Response:
     """
     folding = _Folding()
     for event in events:
+        if type(event) is PartDelta:  # nearly all of a stream: a third of the time
+            folding.parts[event.index].deltas.append(event.delta)
+            continue
         folding.take(event)
         if end := folding.end:
             told = (end.finish_reason, end.usage, end.stop_sequence, end.details)

@@ -133,13 +133,15 @@ class Reader:
 
     def text(self, text: str, out: list[Event]) -> None:
         """More of the answer's text."""
-        self._release(out)
+        if self._partial is not None or self._held is not None:
+            self._release(out)
         self.spoke = True
         self._writer.write(out, TEXT, text)
 
     def reasoning(self, text: str, out: list[Event]) -> None:
         """More reasoning."""
-        self._release(out)
+        if self._partial is not None or self._held is not None:
+            self._release(out)
         self.spoke = True
         self._writer.write(out, REASONING, text)
 

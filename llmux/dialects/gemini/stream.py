@@ -55,8 +55,7 @@ class Decoder:
             if self._sse is not None:
                 self._blocks(self._sse.blocks(data), out)
             elif self._array is not None:
-                for element in self._array.feed(data):
-                    self._document(element, out)
+                self._elements(self._array.feed(data), out)
             elif data:
                 self._page.append(data)
         except GatewayError as error:
@@ -105,6 +104,12 @@ class Decoder:
             data = data or (block if begins_with(block) in {b"{", b"["} else b"")
             if data and data.strip() != DONE:
                 self._document(data, out)
+
+    def _elements(self, elements: list[bytes], out: list[Event]) -> None:
+        """Read whole elements of an array."""
+        for element in elements:
+            if not (self._reader.begun and self._usual(element, out)):
+                self._document(element, out)
 
     def _usual(self, data: bytes, out: list[Event]) -> bool:
         """Read a chunk in the midst of the answer, if it is one."""
