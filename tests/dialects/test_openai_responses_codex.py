@@ -53,7 +53,8 @@ def given(body: dict[str, Any]) -> set[str]:
 
 
 def sent_names(sent: Any) -> set[str]:
-    return {tool["function"]["name"] if "function" in tool else tool["name"] for tool in sent}
+    groups = [tool.get("functionDeclarations", [tool.get("function", tool)]) for tool in sent]
+    return {function["name"] for group in groups for function in group}
 
 
 @needed
