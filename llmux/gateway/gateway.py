@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 import msgspec
 
 from llmux.clock import Clock
-from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Unsupported
 from llmux.gateway.attempt import Attempt, Route, attempt
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.media import Fetch, carry
-from llmux.gateway.outbound import Recipient, is_verbatim
+from llmux.gateway.outbound import Recipient, is_verbatim, recipient
 from llmux.gateway.planner import Plan, Planner
 from llmux.gateway.proofs import RefusedProofs, without_proofs
 from llmux.ir.capability import Profile
@@ -136,8 +136,9 @@ class Gateway:
                 if not is_verbatim(fit, to):
                     fit = await carry(fit, to.profile, parts.fetch)
                 tried = await attempt(fit, context, to, parts.routes[backend.provider], parts.clock)
-            except (BackendUnreachable, MediaNotFetched):
-                reservation.give_back()  # it cannot have seen the request
+            except (BackendUnreachable, Unsupported) as error:
+                if error.upstream_status is None:
+                    reservation.give_back()  # it cannot have seen the request
                 raise
         except BaseException:
             parts.limits.leave(backend)
@@ -151,7 +152,7 @@ class Gateway:
     def _recipient(self, request: Request, backend: Backend, step: Try) -> Recipient:
         route = self._parts.routes[backend.provider]
         without = self._parts.ledger.left_out(backend)
-        return Recipient(
+        return recipient(
             backend,
             route.dialect,
             self._parts.profiles(backend, backend_model(backend, request.model)),

@@ -11,7 +11,7 @@ import ollama
 import orjson
 import pytest
 
-from llmux.dialects.base import AnswerForm, Form
+from llmux.dialects.base import Address, AnswerForm, Form
 from llmux.dialects.ollama import OLLAMA
 from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile, Target
@@ -137,7 +137,7 @@ def test_a_recorded_request_is_said_in_every_dialect(body: dict[str, Any]) -> No
     assert len({call.id for call in calls}) == len(calls)
     for dialect in TABLE.values():
         outbound = dialect.encode_request(request, ABLE)
-        again = dialect.decode_request(orjson.dumps(outbound.body))
+        again = dialect.decode_request(orjson.dumps(outbound.body), Address("/v1beta/models/m:generateContent"))
         told = [part.id for message in again.messages for part in message.parts if isinstance(part, ToolCall)]
         assert told == [call.id for call in calls]
         results = [m for m in again.messages if m.role is Role.TOOL]
