@@ -174,6 +174,8 @@ class Dialect(Form, kw_only=True):
     call_ids: bool = True  # its clients tell tool calls apart by id
     keeping: Keeping | None = None  # its API knows answers that were kept
     listing: Listing | None = None
+    # A field that a backend may refuse -> how its profile is changed by that, so that the same is said in another way.
+    otherwise: Mapping[str, Mapping[str, Any]] = {}
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:

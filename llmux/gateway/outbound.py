@@ -35,18 +35,30 @@ class Outgoing(Value):
 
 
 class Recipient(Value):
-    """Who a request is prepared for. `without` are fields that it has refused before."""
+    """Who a request is prepared for. `without` are fields that it has refused before, and that are left out.
+
+    `otherwise` are those of what it has refused that can be said in another way: `profile` says how. See `recipient`.
+    """
 
     backend: Backend
     dialect: Dialect
     profile: Profile = Profile()
     maker: str = ""
     without: frozenset[str] = frozenset()
+    otherwise: frozenset[str] = frozenset()
 
     @property
     def replays(self) -> bool:
         """Whether the model wants the reasoning of earlier turns back."""
         return self.profile.reasoning_replay != "never" or self.profile.signed_calls
+
+
+def recipient(backend: Backend, dialect: Dialect, profile: Profile, maker: str, refused: frozenset[str]) -> Recipient:
+    """`backend`, whose model accepts what `profile` says, but for the fields that it has `refused`."""
+    otherwise = refused & dialect.otherwise.keys()
+    for field in sorted(otherwise):
+        profile = msgspec.structs.replace(profile, **dialect.otherwise[field])
+    return Recipient(backend, dialect, profile, maker, refused - otherwise, otherwise)
 
 
 def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
@@ -88,6 +100,8 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
     original = request.original
     same = to.backend.verbatim and to.dialect.name == request.dialect
     if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
+        return False
+    if any(f'"{field}"'.encode() in original.body for field in to.otherwise):
         return False
     return to.profile.thinking or not _reasons(request)
 

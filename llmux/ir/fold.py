@@ -66,7 +66,9 @@ class _Folding:
 
     def choices(self) -> tuple[Choice, ...]:
         ended = ((other, other.end) for _, other in sorted(self.others.items()))
-        return tuple(Choice(other.built(), end.finish_reason, end.stop_sequence) for other, end in ended if end)
+        return tuple(
+            Choice(other.built(), end.finish_reason, end.stop_sequence, end.details) for other, end in ended if end
+        )
 
     def _end(self, event: MessageEnd) -> None:
         self.end = event
@@ -120,7 +122,8 @@ def explode(response: Response) -> Iterator[Event]:
         yield from _explode_part(index, part)
     for number, choice in enumerate(response.others, 1):
         parts = (event for index, part in enumerate(choice.parts) for event in _explode_part(index, part))
-        yield OtherChoice(number, (*parts, MessageEnd(choice.finish_reason, Usage(), choice.stop_sequence)))
+        end = MessageEnd(choice.finish_reason, Usage(), choice.stop_sequence, choice.details)
+        yield OtherChoice(number, (*parts, end))
     yield MessageEnd(response.finish_reason, response.usage, response.stop_sequence, response.details)
 
 

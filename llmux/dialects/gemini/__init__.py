@@ -6,7 +6,7 @@ Reference: https://ai.google.dev/api/generate-content
 from llmux.dialects.base import Counting, Dialect, Form
 from llmux.dialects.gemini.embeddings import EMBEDDING
 from llmux.dialects.gemini.encoder import ArrayEncoder, Encoder
-from llmux.dialects.gemini.errors import decode_error, encode_error
+from llmux.dialects.gemini.errors import SCHEMA_FIELDS, decode_error, encode_error
 from llmux.dialects.gemini.models import LISTING
 from llmux.dialects.gemini.repair import repair
 from llmux.dialects.gemini.request import ARRAY, decode_count, decode_request, encode_count, encode_request
@@ -84,5 +84,6 @@ GEMINI = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
+    otherwise={field: {"full_schemas": False} for field in SCHEMA_FIELDS},
     losses=LOSSES,
 )

@@ -149,8 +149,7 @@ def _encode_limits(request: Request, draft: Draft) -> Wire:
     if stop := request.stop[: draft.profile.max_stop]:
         wire["stopSequences"] = list(stop)
     if request.choices > 1:
-        draft.losses.approx("n")
-        wire |= {"candidateCount": request.choices} if draft.own else {}
+        wire["candidateCount"] = request.choices
     return wire
 
 

@@ -159,7 +159,6 @@ LOSSES: Mapping[str, str] = {
     "logit_bias": "Left out.",
     "max_tokens": "Cut to what the model can write at most.",
     "stop": "Stop sequences beyond those that the model takes are left out.",
-    "n": "Only the first of several answers is passed on.",
     "json": "Asked for in words where a model takes no form of answer beside tools.",
     "json_schema": "Asked for in words where a model takes no schema, or none beside tools.",
     "schema": "For models that take no JSON Schema, what theirs cannot say of it is told in descriptions.",

@@ -5,6 +5,7 @@ it: DeepSeek, Mistral, Groq, OpenRouter, xAI, vLLM, llama.cpp and others, named 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
@@ -80,6 +81,13 @@ TIERS: Mapping[str, str] = {
 # Sampling: the IR has the wire's own names. Reasoning models take none of the first kind.
 SAMPLERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
 EXTENSIONS = ("top_k", "min_p")  # vLLM and its like; OpenAI refuses them
+
+# What a server may refuse, and how the same is said otherwise: see Dialect.otherwise.
+OTHERWISE: Mapping[str, Mapping[str, Any]] = {
+    "max_tokens": {"max_tokens_field": "max_completion_tokens"},
+    "max_completion_tokens": {"max_tokens_field": "max_tokens"},
+    "response_format": {"json_schema": False},
+}
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
 LOSSES: Mapping[str, str] = {

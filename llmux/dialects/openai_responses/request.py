@@ -37,7 +37,7 @@ from llmux.dialects.openai_responses.tools import (
     rename,
 )
 from llmux.dialects.shape import Fields, refuse
-from llmux.errors import BadRequest
+from llmux.errors import BadRequest, Unsupported
 from llmux.ir.capability import Target
 from llmux.ir.content import Extra, restore
 from llmux.ir.request import Original, ReasoningControl, Request, Tool
@@ -158,6 +158,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
         Unsupported: it cannot be said in this wire without changing what it means.
         BadRequest: something that must be rewritten for it (a text file in base64) is damaged.
     """
+    if request.choices > 1:
+        raise Unsupported("This backend gives one answer to a request, not several.", param="n")
     losses = Losses(LOSSES)
     names, back = rename(request)
     draft = Draft(target=target, own=request.dialect == NAME, losses=losses, names=names)
@@ -211,7 +213,6 @@ def _encode_foreign(request: Request, draft: Draft) -> Wire:
         "service_tier": request.service_tier not in {None, "auto"},
         "fields": request.extra or request.metadata,
         "cache_control": request.cache,
-        "n": request.choices > 1,
     }
     for row, is_lost in lost.items():
         if is_lost:
