@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,10 +19,12 @@ from llmux.errors import BadRequest
 from llmux.ir.content import Image, Part, Text, ToolCall, ToolResult
 from llmux.ir.request import Message, Request, Role, Tool
 from tests import corpus
+from tests.laws.amount import amount
 from tests.laws.backends import conversation, heard, outbound, sent
 from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.strategies import requests
 
+EXAMPLES = amount(30, 400)  # for each of the pairs, which are many
 DIALECTS = tuple(TABLE)
 PAIRS = tuple((name, other) for name in DIALECTS for other in DIALECTS if other != name)
 each_dialect = pytest.mark.parametrize("name", DIALECTS)
@@ -95,6 +97,7 @@ def spelled(part: Part) -> Any:
 
 
 @each_pair
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_both_dialects_say_the_same(name: str, other: str, data: st.DataObject) -> None:
     request = data.draw(requests(name, other))
@@ -130,6 +133,7 @@ def check_growth(turns: Iterable[dict[str, bytes]]) -> None:
 
 
 @each_way
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
     check_growth(written(turn, other) for turn in growing(data.draw(requests(name, other))))
