@@ -108,7 +108,7 @@ class Decoder:
     def _elements(self, elements: list[bytes], out: list[Event]) -> None:
         """Read whole elements of an array."""
         for element in elements:
-            if not (self._reader.begun and self._usual(element, out)):
+            if not (self._candidates.begun and self._usual(element, out)):
                 self._document(element, out)
 
     def _usual(self, data: bytes, out: list[Event]) -> bool:
