@@ -25,13 +25,15 @@ class Outbound(Value):
     """A request in a backend's wire, before transforms, signing and sending.
 
     `body` is the JSON object to send. `names` undoes the renaming of tools in the answer. `warnings` say what the
-    translation left out or bent: `dropped=top_k`, `approx=reasoning`.
+    translation left out or bent: `dropped=top_k`, `approx=reasoning`. `unstopped` are the stop sequences that the
+    backend is not told of.
     """
 
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    unstopped: tuple[str, ...] = ()
 
 
 class Address(Value):
@@ -185,6 +187,14 @@ class Dialect(Form, kw_only=True):
     def every_form(self) -> tuple[Form, ...]:
         """All of them, the main one first."""
         return (self, *self.forms.values())
+
+
+def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
+    """Those of the stop sequences `stop` that a backend is not `told` of, each once. An empty one ends nothing."""
+    left = dict.fromkeys(stop)
+    for word in ("", *told):
+        left.pop(word, None)
+    return tuple(left)
 
 
 def backend_path(form: "Form | Counting | Embedding", model: str, *, stream: bool = False, query: str = "") -> str:

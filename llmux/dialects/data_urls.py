@@ -8,10 +8,11 @@ from urllib.parse import unquote_to_bytes
 
 from llmux.dialects.shape import refuse
 from llmux.ir.content import Inline, Link
+from llmux.ir.media import media_type
 
 
 def data_url(url: str, path: str) -> Inline | Link:
-    """What a `data:` URL holds, as base64; any other URL is a link.
+    """What a `data:` URL holds, as base64, under the type that it is; any other URL is a link.
 
     Raises:
         BadRequest: a `data:` URL without a comma; `path` says where it stands.
@@ -19,9 +20,9 @@ def data_url(url: str, path: str) -> Inline | Link:
     if url[:5].lower() != "data:":
         return Link(url)
     head, comma, data = url[5:].partition(",")
-    media_type, *parameters = head.split(";")
+    told, *parameters = head.split(";")
     if not comma:
         refuse(path, "a data URL with a comma before its data")
     if "base64" not in parameters:
         data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return Inline(media_type.strip().lower() or "application/octet-stream", data)
+    return Inline(media_type(data, told.strip().lower()), data)

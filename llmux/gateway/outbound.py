@@ -32,6 +32,7 @@ class Outgoing(Value):
     names: Names = SAME
     warnings: tuple[str, ...] = ()
     replays: bool = False  # see Opened
+    unstopped: tuple[str, ...] = ()  # see Outbound
 
 
 class Recipient(Value):
@@ -89,7 +90,7 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
-    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
+    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays, outbound.unstopped)
 
 
 def is_verbatim(request: Request, to: Recipient) -> bool:
@@ -101,7 +102,7 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
     same = to.backend.verbatim and to.dialect.name == request.dialect
     if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
         return False
-    if any(f'"{field}"'.encode() in original.body for field in to.otherwise):
+    if any(f'"{field.rpartition(".")[2]}"'.encode() in original.body for field in to.otherwise):
         return False
     return to.profile.thinking or not _reasons(request)
 

@@ -116,7 +116,7 @@ def fold(events: Iterable[Event]) -> Response:
 
 
 def explode(response: Response) -> Iterator[Event]:
-    """The events that tell `response`: each part in one delta."""
+    """The events that tell `response`: each part in one delta. A call begins with its proofs, as many wires want it."""
     yield MessageStart(response.id, response.model, response.usage)
     for index, part in enumerate(response.parts):
         yield from _explode_part(index, part)
@@ -130,7 +130,7 @@ def explode(response: Response) -> Iterator[Event]:
 def _explode_part(index: int, part: Part) -> Iterator[Event]:
     field = GROWING.get(type(part))
     delta = getattr(part, field) if field else ""
-    states = part.states if isinstance(part, Reasoning | ToolCall) and delta else ()
+    states = part.states if isinstance(part, Reasoning) and delta else ()
     citations = part.citations if isinstance(part, Text) else ()
     empty: dict[str, Any] = {field: ""} if field else {}
     empty |= {"states": ()} if states else {}

@@ -521,9 +521,8 @@ def test_sampling_and_limits() -> None:
         "temperature": 2.0, "topP": 0.9, "topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.2,
         "responseLogprobs": True, "logprobs": 2, "maxOutputTokens": 100, "stopSequences": list("abcde"),
     }  # fmt: skip
-    assert set(warnings) == {
-        "dropped=min_p", "dropped=logit_bias", "approx=temperature", "approx=max_tokens", "dropped=stop"
-    }  # fmt: skip
+    assert set(warnings) == {"dropped=min_p", "dropped=logit_bias", "approx=temperature", "approx=max_tokens"}
+    assert encode(stop=tuple("abcdef")).unstopped == ("f",)
 
 
 def test_a_model_that_takes_no_sampling() -> None:

@@ -173,7 +173,7 @@ ARGUMENTS: dict[str, Wire] = {
     '"{\\"a\\":1}"': {"a": 1},
     "[1]": {"value": [1]},
     '"x"': {"value": "x"},
-    '"{x"': {"_invalid_json": '"{x"'},
+    '"{x"': {"value": "{x"},
     "{broken": {"_invalid_json": "{broken"},
     "[" * 300 + "]" * 300: {"_invalid_json": "[" * 300 + "]" * 300},
 }

@@ -108,8 +108,8 @@ CONTROLS: dict[str, tuple[Wire, Profile, Wire, tuple[str, ...]]] = {
         {"max_output_tokens": 50}, Profile(max_output=9), {"max_tokens": 9}, ("approx=max_tokens",),
     ),
     "stop": ({"stop": ("a",)}, Profile(), {"stop": ["a"]}, ()),
-    "too many stops": ({"stop": ("a", "b")}, Profile(max_stop=1), {"stop": ["a"]}, ("dropped=stop",)),
-    "no stops": ({"stop": ("a",)}, OPENAI, {}, ("dropped=stop",)),
+    "too many stops": ({"stop": ("a", "b")}, Profile(max_stop=1), {"stop": ["a"]}, ()),
+    "no stops": ({"stop": ("a",)}, OPENAI, {}, ()),
     "sampling": ({"sampling": Sampling(temperature=0.5, seed=1)}, Profile(), {"temperature": 0.5, "seed": 1}, ()),
     "no sampling": ({"sampling": Sampling(temperature=9, seed=1)}, OPENAI, {"seed": 1}, ("dropped=temperature",)),
     "one of two": (
@@ -140,6 +140,13 @@ CONTROLS: dict[str, tuple[Wire, Profile, Wire, tuple[str, ...]]] = {
         Profile(), {"x": 1, "user": "u"}, (),
     ),
 }  # fmt: skip
+
+
+def test_the_stop_sequences_that_are_not_said_are_named() -> None:
+    """The gateway ends the answer at them."""
+    assert encode(Profile(max_stop=1), stop=("a", "b", "c", "b", "a", "")).unstopped == ("b", "c")
+    assert encode(OPENAI, stop=("a",)).unstopped == ("a",)
+    assert encode(Profile(), stop=("a",)).unstopped == encode(Profile()).unstopped == ()
 
 
 @pytest.mark.parametrize("case", CONTROLS)

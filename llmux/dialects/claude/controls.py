@@ -192,6 +192,4 @@ def encode_output(output: OutputFormat, draft: Draft) -> tuple[Wire, list[Wire]]
 def encode_stop(stop: tuple[str, ...], draft: Draft) -> Wire:
     """`stop_sequences`. Claude refuses blank ones."""
     taken = [text for text in stop if text and not text.isspace()][: draft.profile.max_stop]
-    if len(taken) < len(stop):
-        draft.losses.drop("stop")
     return {"stop_sequences": taken} if taken else {}

@@ -6,7 +6,7 @@ Reference: https://ai.google.dev/api/generate-content
 from llmux.dialects.base import Counting, Dialect, Form
 from llmux.dialects.gemini.embeddings import EMBEDDING
 from llmux.dialects.gemini.encoder import ArrayEncoder, Encoder
-from llmux.dialects.gemini.errors import SCHEMA_FIELDS, decode_error, encode_error
+from llmux.dialects.gemini.errors import decode_error, encode_error
 from llmux.dialects.gemini.models import LISTING
 from llmux.dialects.gemini.repair import repair
 from llmux.dialects.gemini.request import ARRAY, decode_count, decode_request, encode_count, encode_request
@@ -17,7 +17,7 @@ from llmux.dialects.gemini.response import (
     encode_response,
     verbatim_response,
 )
-from llmux.dialects.gemini.schema import LOSSES, NAME
+from llmux.dialects.gemini.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.gemini.stream import Decoder
 from llmux.dialects.gemini.verbatim import ArrayVerbatim, VerbatimDecoder
 
@@ -84,6 +84,6 @@ GEMINI = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
-    otherwise={field: {"full_schemas": False} for field in SCHEMA_FIELDS},
+    otherwise=OTHERWISE,
     losses=LOSSES,
 )

@@ -144,8 +144,6 @@ def _encode_limits(request: Request, draft: Draft) -> Wire:
             draft.losses.approx("max_tokens")
             limit = most
         wire["maxOutputTokens"] = limit
-    if len(request.stop) > draft.profile.max_stop:
-        draft.losses.drop("stop")
     if stop := request.stop[: draft.profile.max_stop]:
         wire["stopSequences"] = list(stop)
     if request.choices > 1:

@@ -29,8 +29,7 @@ RPC = "type.googleapis.com/google.rpc."
 PER_DAY = "PerDay"  # in the name of a quota that waiting a minute does not give back
 BAD_KEY = "API_KEY_INVALID"
 TOO_LONG = "exceeds the maximum number of tokens"
-# The fields of a whole JSON Schema, which older servers do not know: they are told the subset of it that they do.
-SCHEMA_FIELDS = ("parametersJsonSchema", "responseJsonSchema")
+# How it refuses a whole JSON Schema.
 REFUSES_SCHEMA = re.compile(
     r"(?:Unknown name|Invalid JSON payload|Invalid value).*\b(parameters|response)_?Json_?Schema\b",
     re.IGNORECASE | re.DOTALL,

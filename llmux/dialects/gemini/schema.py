@@ -140,6 +140,13 @@ def standard_base64(text: str) -> str:
 STANDARD = str.maketrans("-_", "+/")
 
 
+# What a server may refuse, and how the same is said otherwise: see Dialect.otherwise. Older ones know no JSON Schema.
+OTHERWISE: Mapping[str, Mapping[str, Any]] = {
+    "parametersJsonSchema": {"full_schemas": False},
+    "responseJsonSchema": {"full_schemas": False},
+    "generationConfig.stopSequences": {"max_stop": 0},
+}
+
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
@@ -158,7 +165,7 @@ LOSSES: Mapping[str, str] = {
     "min_p": "Left out.",
     "logit_bias": "Left out.",
     "max_tokens": "Cut to what the model can write at most.",
-    "stop": "Stop sequences beyond those that the model takes are left out.",
+    "stop": "The gateway ends an answer at those that are more than the model takes.",
     "json": "Asked for in words where a model takes no form of answer beside tools.",
     "json_schema": "Asked for in words where a model takes no schema, or none beside tools.",
     "schema": "For models that take no JSON Schema, what theirs cannot say of it is told in descriptions.",

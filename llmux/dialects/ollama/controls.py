@@ -129,7 +129,7 @@ def _left_out(effort: str, _control: ReasoningControl, draft: Draft) -> Wire:
 
 def _worded(effort: str, control: ReasoningControl, draft: Draft) -> Wire:
     """The nearest effort that the model knows: below if there is one, else above."""
-    nearest = nearest_effort(effort, draft.target.profile)
+    nearest = nearest_effort(effort, draft.target.profile) or "none"
     if nearest != effort or control.budget:
         draft.losses.approx("reasoning")
     return {"think": False if nearest == "none" else nearest}

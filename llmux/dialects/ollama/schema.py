@@ -48,15 +48,6 @@ NUMBERS = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penal
 INTEGERS = ("top_k", "seed")
 
 
-# What a picture's bytes begin with -> what it is: on this wire a picture comes without a word about its kind.
-HEADS: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-    (b"BM", "image/bmp"),
-)
-
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
 LOSSES: Mapping[str, str] = {
     "fields": "Fields that only the client's own API knows are left out.",

@@ -197,8 +197,6 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
             draft.losses.approx("max_tokens")
             limit = profile.max_output
         wire[profile.max_tokens_field] = limit
-    if len(request.stop) > profile.max_stop:
-        draft.losses.drop("stop")
     if stop := request.stop[: profile.max_stop]:
         wire["stop"] = list(stop)  # always an array: some servers take no string
     return wire

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects import efforts
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_chat.cache import limit_breakpoints
@@ -158,7 +158,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     if KNOBS.isdisjoint(kept):
         body |= encode_reasoning_control(request.reasoning, draft)
     body |= kept if draft.own else _encode_foreign(request, draft)
-    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+    unstopped = untold(request.stop, body.get("stop", ()))
+    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings(), unstopped=unstopped)
 
 
 def _encode_stream(request: Request, draft: Draft) -> Wire:

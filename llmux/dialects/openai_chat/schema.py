@@ -87,6 +87,7 @@ OTHERWISE: Mapping[str, Mapping[str, Any]] = {
     "max_tokens": {"max_tokens_field": "max_completion_tokens"},
     "max_completion_tokens": {"max_tokens_field": "max_tokens"},
     "response_format": {"json_schema": False},
+    "stop": {"max_stop": 0},
 }
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
@@ -110,7 +111,7 @@ LOSSES: Mapping[str, str] = {
     "logprobs": "Left out where the model takes none, and in streams that are translated.",
     "top_logprobs": "Left out where the model takes none.",
     "max_tokens": "Cut to what the model can write at most.",
-    "stop": "Stop sequences beyond those that the model takes are left out.",
+    "stop": "The gateway ends an answer at those that are more than the model takes.",
     "user_id": "The name of the user is left out for backends other than OpenAI.",
     "service_tier": "The client's tier of service is left out.",
     "verbosity": "Left out where the client's own API is another.",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects import efforts
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_responses.content import Draft, beyond
@@ -178,7 +178,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     if include := _include(kept, encode_include(request, draft)):
         body["include"] = include
     body |= kept if draft.own else _encode_foreign(request, draft)
-    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+    names = bridged(request, draft, back)
+    return Outbound(body, names=names, warnings=losses.warnings(), unstopped=untold(request.stop))
 
 
 def _merged(text: Wire, reasoning: Wire, kept: Wire, request: Request) -> Wire:

@@ -106,7 +106,7 @@ LOSSES: Mapping[str, str] = {
     "logit_bias": "Left out.",
     "logprobs": "Left out where the model takes none, and in answers that are translated.",
     "max_tokens": "Cut to what the model can write at most, or raised to what it must be allowed at least.",
-    "stop": "Left out: this API has no stop sequences.",
+    "stop": "This API has none: the gateway ends the answer at them.",
     "n": "More than one answer is refused with 400.",
     "user_id": "The name of the user is left out for backends other than OpenAI.",
     "service_tier": "The client's tier of service is left out.",
