@@ -86,11 +86,16 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
     same = to.backend.verbatim and to.dialect.name == request.dialect
     if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
         return False
-    return to.profile.thinking or not _reasons(request)
+    return (to.profile.thinking or not _reasons(request)) and not _is_contradicted(request, to)
 
 
 def _reasons(request: Request) -> bool:
     return request.reasoning.mode in {"on", "auto"}
+
+
+def _is_contradicted(request: Request, to: Recipient) -> bool:
+    """Whether the model would take an effort that comes with "off" for a wish to reason."""
+    return to.profile.off_switch and request.reasoning.mode == "off" and request.reasoning.effort is not None
 
 
 def _must_be_read(request: Request, to: Recipient) -> bool:

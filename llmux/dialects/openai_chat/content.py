@@ -13,13 +13,13 @@ from urllib.parse import unquote_to_bytes
 from msgspec.structs import replace
 
 from llmux.dialects.losses import Losses
+from llmux.dialects.marks import cache_mark
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, Unsupported
 from llmux.ir.capability import Target
 from llmux.ir.content import (
     Audio,
-    CacheMark,
     Document,
     Extra,
     FileId,
@@ -66,14 +66,6 @@ def _decode_part(wire: Any, path: str) -> Part:
     part = Fields(wire, path)
     decode = DECODERS.get(part.need_text("type"))
     return decode(part) if decode else Opaque(dialect=NAME, raw=part.document)
-
-
-def cache_mark(fields: Fields) -> CacheMark | None:
-    """OpenRouter's and LiteLLM's `cache_control`, spelled as Claude's."""
-    if "cache_control" not in fields.document:  # nearly always
-        return None
-    mark = fields.object("cache_control")
-    return CacheMark(mark.text("ttl")) if mark else None
 
 
 def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:

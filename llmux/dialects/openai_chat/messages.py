@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from llmux.dialects.openai_chat.content import beyond, cache_mark, decode_parts
+from llmux.dialects.marks import cache_mark
+from llmux.dialects.openai_chat.content import beyond, decode_parts
 from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
 from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought
 from llmux.dialects.openai_chat.schema import NAME, ROLES
