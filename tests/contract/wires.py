@@ -80,7 +80,7 @@ _DELTAS = {
 def _claude_block(index: int, block: Wire) -> list[Wire]:
     field, kind, name = _DELTAS[block["type"]]
     said, signature = block[field], block.get("signature")
-    empty = block | {field: {} if field == "input" else ""}
+    empty = block | {field: {} if field == "input" else ""} | ({"signature": ""} if signature else {})
     deltas = [{"type": kind, name: said}] if said else []
     deltas += [{"type": "signature_delta", "signature": signature}] if signature else []
     return [
@@ -212,7 +212,7 @@ def tables() -> Tables:
 def known(dialect: str, provider: str, model: str) -> Target:
     """`model`, asked in `dialect` at `provider`, with all that llmux knows of it."""
     row = tables().providers.get(provider)
-    return Target(model, tables().profile(dialect, provider, model), row.maker if row else "")
+    return Target(model, tables().profile(dialect, provider, model), (row and row.maker) or provider)
 
 
 def able(**fields: Any) -> Target:
