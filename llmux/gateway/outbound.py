@@ -104,11 +104,16 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
         return False
     if any(f'"{field.rpartition(".")[2]}"'.encode() in original.body for field in to.otherwise):
         return False
-    return to.profile.thinking or not _reasons(request)
+    return (to.profile.thinking or not _reasons(request)) and not _is_contradicted(request, to)
 
 
 def _reasons(request: Request) -> bool:
     return request.reasoning.mode in {"on", "auto"}
+
+
+def _is_contradicted(request: Request, to: Recipient) -> bool:
+    """Whether the model would take an effort that comes with "off" for a wish to reason."""
+    return to.profile.off_switch and request.reasoning.mode == "off" and request.reasoning.effort is not None
 
 
 def _must_be_read(request: Request, to: Recipient) -> bool:

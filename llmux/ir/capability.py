@@ -35,6 +35,7 @@ class Profile(Value, kw_only=True):
     # how it is asked to reason; "level" is Gemini's word for an effort, "switch" on or off and no more
     reasoning: Literal["none", "budget", "adaptive", "either", "effort", "level", "switch"] = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
+    off_switch: bool = False  # only `thinking: disabled` keeps it from reasoning, and no effort beside that
     min_budget: int = 1024  # tokens of reasoning
     max_budget: int | None = None
     reasoning_replay: Literal["never", "tool_turns", "always"] = "never"  # reasoning text of earlier turns

@@ -172,7 +172,7 @@ RESPONSES: dict[str, tuple[ToolResult, Wire]] = {
         ToolResult(call_id="a", content=(Text(text='{"result": 1}'),)),
         {"output": '{"result": 1}'},
     ),
-    "an object that is empty": (ToolResult(call_id="a", content=(Text(text="{}"),)), {"output": "{}"}),
+    "an empty object": (ToolResult(call_id="a", content=(Text(text="{}"),)), {"output": "{}"}),
     "an array": (ToolResult(call_id="a", content=(Text(text="[1]"),)), {"output": "[1]"}),
     "what only begins like an object": (ToolResult(call_id="a", content=(Text(text="{x"),)), {"output": "{x"}),
     "a failure": (ToolResult(call_id="a", content=(Text(text='{"x": 1}'),), is_error=True), {"error": '{"x": 1}'}),

@@ -188,6 +188,14 @@ def test_efforts(control: ReasoningControl, profile: Profile, effort: str | None
     assert outbound.warnings == warnings
 
 
+@pytest.mark.parametrize("effort", [None, "high"])
+def test_a_model_with_a_switch_is_told_no_effort_beside_off(effort: str | None) -> None:
+    profile = Profile(reasoning="effort", off_switch=True)
+    off = encode(profile, reasoning=ReasoningControl(mode="off", effort=effort)).body
+    assert (off["thinking"], off.get("reasoning_effort")) == ({"type": "disabled"}, None)
+    assert encode(profile, reasoning=ReasoningControl(mode="on", effort="high")).body["reasoning_effort"] == "high"
+
+
 @pytest.mark.parametrize("knob", [{}, {"enable_thinking": True}])
 def test_a_backends_own_knob_is_kept_and_nothing_added(knob: Wire) -> None:
     asked = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "reasoning_effort": "low", **knob}

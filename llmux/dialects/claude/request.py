@@ -115,8 +115,6 @@ def _extra(document: Mapping[str, Any]) -> Extra | None:
     config = document.get("output_config") or {}
     if more := {name: value for name, value in config.items() if name not in SAID_OF_OUTPUT}:
         rest["output_config"] = more
-    if (document.get("thinking") or {}).get("type") == "disabled" and "effort" in config:
-        rest["output_config"] = rest.get("output_config", {}) | {"effort": config["effort"]}  # for Claude alone
     return Extra(DIALECT, rest) if rest else None
 
 

@@ -291,6 +291,6 @@ def _encode_response(text: str, *, is_error: bool) -> Wire:
             said = decode(text.encode())
         except ValueError:
             return {OUTPUT: text}
-        if said and not any(said.keys() == {name} for name in SAID_ALONE):
+        if said and not any(said.keys() == {name} for name in SAID_ALONE):  # an empty one says nothing there
             return dict(said)
     return {OUTPUT: text} if text else {}

@@ -5,6 +5,7 @@ from llmux.dialects.openai_chat.completions import COMPLETIONS, FORM
 from llmux.dialects.openai_chat.encoder import Encoder
 from llmux.dialects.openai_chat.errors import decode_error, encode_error
 from llmux.dialects.openai_chat.models import LISTING
+from llmux.dialects.openai_chat.repair import repair
 from llmux.dialects.openai_chat.request import decode_request, encode_request
 from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
 from llmux.dialects.openai_chat.schema import LOSSES, NAME, OTHERWISE
@@ -23,7 +24,7 @@ OPENAI_CHAT = Dialect(
     session_headers=("session_id", "session-id"),
     decode_request=decode_request,
     encode_request=encode_request,
-    repair=dict,
+    repair=repair,
     decode_response=decode_response,
     encode_response=encode_response,
     decoder=Decoder,

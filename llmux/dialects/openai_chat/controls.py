@@ -203,11 +203,13 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
 
 
 def encode_reasoning_control(control: ReasoningControl, draft: Draft) -> Wire:
-    """`reasoning_effort`, where the model knows it."""
+    """`reasoning_effort`, where the model knows it; `thinking`, where only that says that it shall not."""
     effort = wished_effort(control)
     if effort is None:
         return {}
     profile = draft.target.profile
+    if effort == "none" and profile.off_switch:
+        return {"thinking": {"type": "disabled"}}
     if profile.reasoning != "effort":
         if effort != "none":
             draft.losses.drop("reasoning")

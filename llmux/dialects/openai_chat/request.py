@@ -26,6 +26,7 @@ from llmux.dialects.openai_chat.controls import (
     encode_sampling,
 )
 from llmux.dialects.openai_chat.messages import decode_messages
+from llmux.dialects.openai_chat.repair import is_held
 from llmux.dialects.openai_chat.schema import LOSSES, NAME, SAMPLERS
 from llmux.dialects.openai_chat.thread import encode_messages
 from llmux.dialects.openai_chat.tools import bridged, decode_tool_choice, decode_tools, encode_tools, rename
@@ -55,14 +56,14 @@ def decode_request(body: bytes, at: Address = NOWHERE) -> Request:  # noqa: ARG0
         BadRequest: it is not JSON, or something in it has another shape than this API says; `param` tells where.
     """
     document, cleaned = read(body)
-    fields = Fields(document)
+    fields, held = Fields(document), is_held(body)
     said = {"include_usage": False} | _decode_options(fields)
     return Request(
         dialect=NAME,
         model=fields.need_text("model") or refuse("model", "the name of a model"),
         messages=decode_messages(fields),
         extra=_decode_extra(document),
-        original=Original(body, document, repaired=cleaned),
+        original=Original(body, document, repaired=cleaned or held, restored=held),
         **said,
     )
 

@@ -6,19 +6,15 @@ Order and completeness of tool results are `dialects/history.py`'s business.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from llmux.dialects.freetext import wrap
 from llmux.dialects.history import in_order
+from llmux.dialects.marks import BREAKPOINT
 from llmux.dialects.names import legal_id, original_id
-from llmux.dialects.openai_chat.cache import BREAKPOINT, break_after
-from llmux.dialects.openai_chat.content import (
-    SEPARATOR,
-    Draft,
-    content_of,
-    encode_parts,
-    joined,
-    text_part,
-)
-from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
+from llmux.dialects.openai_chat.cache import break_after
+from llmux.dialects.openai_chat.content import SEPARATOR, Draft, content_of, encode_parts, joined, text_part
+from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, on_their_calls
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, NAME, THOUGHT_MAKER
 from llmux.dialects.openai_chat.turns import in_turns
 from llmux.ir.content import Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall, ToolResult, restore
@@ -111,8 +107,9 @@ class _Thread:
             self._put("user", content_of(encoded), message)
 
     def _assistant(self, message: Message) -> None:
-        wire = encode_assistant(message, self._draft)
-        if wire:
+        if self._draft.target.maker == THOUGHT_MAKER:
+            message = replace(message, parts=on_their_calls(message.parts))
+        if wire := encode_assistant(message, self._draft):
             self._messages.append(wire)
 
     def _tool(self, message: Message) -> None:

@@ -26,6 +26,7 @@ from llmux.dialects.openai_responses.controls import (
     encode_text,
 )
 from llmux.dialects.openai_responses.messages import decode_input, found_tools
+from llmux.dialects.openai_responses.repair import is_refused
 from llmux.dialects.openai_responses.schema import LOSSES, NAME
 from llmux.dialects.openai_responses.thread import encode_messages
 from llmux.dialects.openai_responses.tools import (
@@ -82,7 +83,7 @@ def decode_request(body: bytes, at: Address = NOWHERE) -> Request:  # noqa: ARG0
         messages=messages,
         tools=_decode_tools(fields),
         extra=_decode_extra(fields),
-        original=Original(body, document, repaired=cleaned),
+        original=Original(body, document, repaired=cleaned or is_refused(document)),
         **said | _decode_configuration(fields),
     )
 
