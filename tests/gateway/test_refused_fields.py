@@ -329,6 +329,7 @@ CANNOT: Mapping[str, tuple[str, int, Wire]] = {
     "ollama: tools": ("ollama", 400, {"error": "registry.ollama.ai/library/gemma3:1b does not support tools"}),
     "ollama: chat": ("ollama", 400, {"error": '"nomic-embed-text" does not support chat'}),
     "ollama: vision": ("ollama", 400, {"error": '"m" does not support vision'}),
+    "a server that knows none": ("openai_chat", 400, openai("Unrecognized request argument supplied: tools")),
     "openrouter": ("openai_chat", 404, openai("No endpoints found that support tool use.")),
     "llama.cpp": ("openai_chat", 500, openai("image input is not supported - hint: you may need the mmproj")),
     "vllm": (
