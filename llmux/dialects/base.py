@@ -189,6 +189,11 @@ class Dialect(Form, kw_only=True):
         return (self, *self.forms.values())
 
 
+MODELS = "models/"
+# A name that begins with one of these says itself below what it stands: tuned models, and those of a project on Vertex.
+COLLECTIONS = ("tunedModels/", "projects/", "publishers/")
+
+
 def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
     """Those of the stop sequences `stop` that a backend is not `told` of, each once. An empty one ends nothing."""
     left = dict.fromkeys(stop)
@@ -203,7 +208,8 @@ def backend_path(form: "Form | Counting | Embedding", model: str, *, stream: boo
     if stream and isinstance(form, Form) and form.stream_path:
         path = form.stream_path
     if "{" in path:
-        path = path.replace("{model}", quote(model.removeprefix("models/"), safe="/@"))
+        below = "{model}" if not model.startswith(COLLECTIONS) else f"{MODELS}{{model}}"
+        path = path.replace(below, quote(model.removeprefix(MODELS), safe="/@"))
     if not query:
         return path
     path, _, ours = path.partition("?")

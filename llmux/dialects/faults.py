@@ -90,6 +90,9 @@ STATUSES: Mapping[int, type[GatewayError]] = {
 # What may mean that the model cannot do what is asked: OpenRouter says so with 404, llama.cpp with 500.
 MAY_MEAN_CANNOT = frozenset({ClientErrorUpstream, BackendModelNotFound, BackendFailed})
 
+# Fields that cannot be left out: who refuses one cannot do what is asked.
+INDISPENSABLE = frozenset({"tools", "functions"})
+
 # Phrases in lower case -> what they mean when neither word nor status says more than "bad request" or "failed".
 PHRASES: Mapping[type[GatewayError], tuple[str, ...]] = {
     ContextTooLong: (
@@ -221,7 +224,7 @@ def classify(
         raised = FieldRefused
     if raised is FieldRefused and not (field := field or refused_field(message)):
         raised = ClientErrorUpstream
-    if raised in MAY_MEAN_CANNOT and CANNOT.search(message):
+    if (raised in MAY_MEAN_CANNOT and CANNOT.search(message)) or (raised is FieldRefused and field in INDISPENSABLE):
         raised = Unsupported
     return raised(
         SENTENCES.get(raised) or message[:MAX_MESSAGE] or f"The backend failed with status {status}.",

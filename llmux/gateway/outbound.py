@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from llmux.dialects.base import SAME, Dialect, Names, backend_path
+from llmux.dialects.names import exact_id
 from llmux.errors import Unsupported
 from llmux.ir.capability import Profile, Target
+from llmux.ir.content import ToolCall
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
@@ -102,6 +104,8 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
     same = to.backend.verbatim and to.dialect.name == request.dialect
     if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
         return False
+    if to.profile.call_id_length is not None and _has_other_ids(request, to.profile.call_id_length):
+        return False
     if any(f'"{field.rpartition(".")[2]}"'.encode() in original.body for field in to.otherwise):
         return False
     return (to.profile.thinking or not _reasons(request)) and not _is_contradicted(request, to)
@@ -114,6 +118,12 @@ def _reasons(request: Request) -> bool:
 def _is_contradicted(request: Request, to: Recipient) -> bool:
     """Whether the model would take an effort that comes with "off" for a wish to reason."""
     return to.profile.off_switch and request.reasoning.mode == "off" and request.reasoning.effort is not None
+
+
+def _has_other_ids(request: Request, length: int) -> bool:
+    """Whether a call's id would be refused: it came from another backend, earlier in the conversation."""
+    parts = (part for message in request.messages for part in message.parts)
+    return any(isinstance(part, ToolCall) and exact_id(part.id, length) != part.id for part in parts)
 
 
 def _must_be_read(request: Request, to: Recipient) -> bool:

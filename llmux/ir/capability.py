@@ -52,6 +52,7 @@ class Profile(Value, kw_only=True):
     json_with_tools: bool = True  # takes a form of the answer beside tools
     custom_tools: bool = False
     call_ids: bool = True  # takes ids on tool calls and results
+    call_id_length: int | None = None  # takes none but ids of so many letters and digits
     signed_calls: bool = False  # refuses a call of the current turn that does not bring its maker's proof
     full_schemas: bool = True  # takes JSON Schema for tools; else the subset that its dialect knows
     parallel_tools: bool = True  # takes the field that switches parallel calls off

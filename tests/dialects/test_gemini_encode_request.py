@@ -519,9 +519,10 @@ def test_sampling_and_limits() -> None:
     )
     assert said == {
         "temperature": 2.0, "topP": 0.9, "topK": 5, "seed": 7, "presencePenalty": 0.1, "frequencyPenalty": 0.2,
-        "responseLogprobs": True, "logprobs": 2, "maxOutputTokens": 100, "stopSequences": list("abcde"),
+        "maxOutputTokens": 100, "stopSequences": list("abcde"),
     }  # fmt: skip
-    assert set(warnings) == {"dropped=min_p", "dropped=logit_bias", "approx=temperature", "approx=max_tokens"}
+    lost = {"dropped=min_p", "dropped=logit_bias", "dropped=logprobs", "approx=temperature", "approx=max_tokens"}
+    assert set(warnings) == lost
     assert encode(stop=tuple("abcdef")).unstopped == ("f",)
 
 

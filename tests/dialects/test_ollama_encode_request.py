@@ -485,4 +485,4 @@ def test_the_same_dialect_loses_nothing() -> None:
     }
     outbound = OLLAMA.encode_request(OLLAMA.decode_request(orjson.dumps(sent_body)), Target("m"))
     assert outbound.body == sent_body
-    assert outbound.warnings == ()
+    assert outbound.warnings == ("dropped=logprobs",), "no answer tells of them that is translated"

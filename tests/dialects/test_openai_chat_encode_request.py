@@ -352,6 +352,21 @@ def test_the_own_providers_tools_stay() -> None:
     assert (wire["tools"], wire["tool_choice"]) == ([{"type": "web_search", "x": 1}], {"type": "web_search"})
 
 
+@pytest.mark.parametrize(
+    "call_id", ["call_0123456789abcdef", "functions.bash:0", "tu_ZnVuY3Rpb25zLmJhc2g6MA", "aB3dE6gH9"]
+)
+def test_a_server_that_wants_ids_of_one_length_gets_such(call_id: str) -> None:
+    """B.10 of the contract: of a call and of its result alike, and one that fits stays as it is."""
+    call, result = ToolCall(id=call_id, name="f"), ToolResult(call_id=call_id)
+    messages = (HI, assistant(call), Message(Role.TOOL, (result,)))
+    wire = encode(Profile(call_id_length=9), messages=messages).body["messages"]
+    told = wire[1]["tool_calls"][0]["id"]
+    assert wire[2]["tool_call_id"] == told
+    assert len(told) == 9
+    assert told.isalnum()
+    assert (told == call_id) == (len(call_id) == 9)
+
+
 def test_names_and_ids_are_made_legal_everywhere_alike() -> None:
     name, call_id = "mcp.server/" + "x" * 90, "functions.bash:" + "0" * 60
     history = (

@@ -12,7 +12,7 @@ import pytest
 from llmux.errors import Unsupported
 from llmux.ir.capability import Profile
 from llmux.ir.content import Text
-from llmux.ir.events import Opened
+from llmux.ir.events import Opened, Verbatim
 from llmux.responder import Context
 from llmux.telemetry import AttemptFailed, CooldownStarted, FieldLearnt
 from tests.fakes import FakeClock
@@ -329,6 +329,7 @@ CANNOT: Mapping[str, tuple[str, int, Wire]] = {
     "ollama: tools": ("ollama", 400, {"error": "registry.ollama.ai/library/gemma3:1b does not support tools"}),
     "ollama: chat": ("ollama", 400, {"error": '"nomic-embed-text" does not support chat'}),
     "ollama: vision": ("ollama", 400, {"error": '"m" does not support vision'}),
+    "a server that knows none": ("openai_chat", 400, openai("Unrecognized request argument supplied: tools")),
     "openrouter": ("openai_chat", 404, openai("No endpoints found that support tool use.")),
     "llama.cpp": ("openai_chat", 500, openai("image input is not supported - hint: you may need the mmproj")),
     "vllm": (
@@ -374,3 +375,27 @@ async def test_where_nobody_can_the_client_hears_why() -> None:
     with pytest.raises(Unsupported) as refused:
         await party.ask("openai_chat", {"model": "single", "messages": HELLO, "n": 2}, Context("r1"))
     assert refused.value.param == "n"
+
+
+# --- ids of calls ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("call_id", "verbatim"), [("aB3dE6gH9", True), ("call_0123456789", False)])
+async def test_ids_that_a_strict_server_refuses_are_put_right_for_its_own_clients_too(
+    call_id: str, verbatim: bool
+) -> None:
+    """They come from another backend, which has answered earlier in the conversation."""
+    guest = Guest("openai_chat", profile=Profile(call_id_length=9))
+    guest.says(Text(text="hello"), stream=False)
+    call = {"id": call_id, "type": "function", "function": {"name": "f", "arguments": "{ }"}}
+    messages = [
+        *HELLO,
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call_id, "content": "x"},
+    ]
+    _, first, *_ = await Party(FakeClock(), a=guest).ask("openai_chat", {"model": "a", "messages": messages})
+    (heard,) = guest.heard
+    told = heard["messages"][1]["tool_calls"][0]["id"]
+    assert told == heard["messages"][2]["tool_call_id"]
+    assert len(told) == 9
+    assert isinstance(first, Verbatim) == verbatim

@@ -8,7 +8,7 @@ Reference: https://ai.google.dev/api/generate-content
 from collections.abc import Mapping
 from typing import Any
 
-from llmux.dialects.base import NOWHERE, Address, Outbound, untold
+from llmux.dialects.base import COLLECTIONS, NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.gemini.blocks import Draft
 from llmux.dialects.gemini.controls import decode_config, decode_rest, encode_config
@@ -167,7 +167,7 @@ def encode_count(request: Request, target: Target) -> Outbound:
     outbound = encode_request(request, target)
     body = outbound.body
     if body.keys() - {"contents", "generationConfig"}:
-        name = target.model if target.model.startswith(("models/", "tunedModels/")) else f"models/{target.model}"
+        name = target.model if target.model.startswith(("models/", *COLLECTIONS)) else f"models/{target.model}"
         body = {COUNTED: {"model": name, **body}}
     else:
         body = {"contents": body["contents"]}

@@ -187,7 +187,7 @@ LOSSES: Mapping[str, str] = {
     "refusal": "Becomes text; in an answer the finish reason SAFETY says that it is one.",
     "stop_sequence": "Which stop sequence ended an answer is not told.",
     "pause": "A pause of a server tool ends the answer.",
-    "logprobs": "Left out of answers that are translated.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "usage.cache_write_tokens": "Tokens written to a cache are counted with the prompt.",
     "usage.service_tier": "A tier that Google has no word for is not told.",
     "usage.server_tools": "How often server tools were run is not told.",

@@ -94,13 +94,11 @@ def encode_options(request: Request, draft: Draft) -> Wire:
 
 
 def _encode_logprobs(sampling: Sampling, draft: Draft) -> Wire:
-    """They come back to Ollama's own clients only."""
+    """No answer tells of them that is translated; its own clients' wishes stay as they are."""
     asked = {name: value for name in LEFT_OUT if (value := getattr(sampling, name))}
-    if draft.own:
-        return asked
     for name in asked:
         draft.losses.drop("logit_bias" if name == "logit_bias" else "logprobs")
-    return {}
+    return asked if draft.own else {}
 
 
 def encode_format(output: OutputFormat) -> Wire:

@@ -80,6 +80,7 @@ TIERS: Mapping[str, str] = {
 
 # Sampling: the IR has the wire's own names. Reasoning models take none of the first kind.
 SAMPLERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
+UNHEARD = ("logprobs", "top_logprobs")  # of these no answer tells that is translated
 EXTENSIONS = ("top_k", "min_p")  # vLLM and its like; OpenAI refuses them
 
 # What a server may refuse, and how the same is said otherwise: see Dialect.otherwise.
@@ -108,7 +109,7 @@ LOSSES: Mapping[str, str] = {
     "presence_penalty": "Left out where the model takes none.",
     "frequency_penalty": "Left out where the model takes none.",
     "logit_bias": "Left out where the model takes none.",
-    "logprobs": "Left out where the model takes none, and in streams that are translated.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "top_logprobs": "Left out where the model takes none.",
     "max_tokens": "Cut to what the model can write at most.",
     "stop": "The gateway ends an answer at those that are more than the model takes.",
