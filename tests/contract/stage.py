@@ -31,6 +31,7 @@ PIECES = (1, 7)  # bytes a read, beside the whole at once
 
 # The models of the contract's cases: dialect, provider, model.
 MODELS: Mapping[str, tuple[str, str, str]] = {
+    "claude 4": ("claude", "anthropic", "claude-sonnet-4-20250514"),
     "claude 4.5": ("claude", "anthropic", "claude-sonnet-4-5"),
     "claude 4.6": ("claude", "anthropic", "claude-opus-4-6"),
     "claude 4.8": ("claude", "anthropic", "claude-opus-4-8"),

@@ -13,7 +13,7 @@ from llmux.dialects.document import line
 from llmux.errors import BadRequest, ClientErrorUpstream, FieldRefused, GatewayError, ModelNotFound
 
 # Our `kind` -> the status, where it is not the failure's own.
-STATUSES: Mapping[str, int] = {"overloaded": 503, "quota": 403}
+STATUSES: Mapping[str, int] = {"overloaded": 503, "quota": 403, "backend_model_not_found": 404}
 # How a model refuses to be asked to reason, or in that word: `"qwen" does not support thinking`, `think value "max" is
 # not supported for this model`.
 OPTION = re.compile(r"invalid options: (\w+)", re.IGNORECASE)
