@@ -36,7 +36,8 @@ from llmux.wire.sse import BOM, CR, DONE, MAX_FRAME_BYTES, parse
 MATTERS = (b'"finishReason"', b'"error"', b'"promptFeedback"')
 OTHER = re.compile(rb'"index": ?[1-9]')  # an answer is not complete before its last candidate is
 ENDS = (b"\r\n\r\n", b"\n\n")
-FRAME_END = re.compile(rb"\n\r?\n|\r\r")
+LF_END, ANY_END = re.compile(rb"\n\n"), re.compile(rb"\n\r?\n|\r\r")
+BLANKS = (b"\n\n", b"\n\r\n", b"\r\r")
 LOST = "The backend sent an event that is not JSON."
 
 
@@ -209,19 +210,24 @@ class VerbatimDecoder(_Lane):
 
     def _frames(self, whole: bytes) -> list[Event]:
         """The events of whole frames."""
-        if not self._facts.content or matters(whole):
-            for start, end in frames(whole):
-                frame = whole[start:end]
-                if self._facts.content and not matters(frame):
-                    continue
-                try:
-                    self._read(frame)
-                except GatewayError as error:
-                    return self._fail(error, whole[:start])
+        for start, end in self._to_read(whole):
+            try:
+                self._read(whole[start:end])
+            except GatewayError as error:
+                return self._fail(error, whole[:start])
         if not self._streams:  # comments and blank lines: it will show
             return self._hold(whole)
         self._last = whole
         return [self._given(whole)]
+
+    def _to_read(self, whole: bytes) -> Iterator[tuple[int, int]]:
+        """Where the frames are that must be read: each one until the first words, then those that may matter."""
+        for start, end in frames(whole, 0):
+            if self._facts.content:
+                places = frames(whole, first_that_matters(whole, start))
+                yield from (place for place in places if matters(whole[slice(*place)]))
+                return
+            yield start, end
 
     def _read(self, frame: bytes) -> None:
         """Note what one frame says.
@@ -238,10 +244,10 @@ class VerbatimDecoder(_Lane):
 
     def _read_last(self) -> None:
         """The last frame tells the usage of all."""
-        for start, end in list(frames(self._last))[-1:]:
-            if not matters(frame := self._last[start:end]):
-                with suppress(GatewayError):  # it has passed already
-                    self._read(frame)
+        last = self._last.rstrip(b"\r\n")
+        if not matters(frame := last[frame_start(last, 0, len(last)) :]):
+            with suppress(GatewayError):  # it has passed already
+                self._read(frame)
 
 
 def last_frame_end(data: bytes) -> int:
@@ -250,12 +256,23 @@ def last_frame_end(data: bytes) -> int:
     return max(found + length if (found := data.rfind(blank)) >= 0 else 0 for blank, length in ends)
 
 
-def frames(whole: bytes) -> Iterator[tuple[int, int]]:
-    """Where each frame of `whole` begins and ends, its blank line included."""
-    start = 0
-    for blank in FRAME_END.finditer(whole):
+def frames(whole: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Where each frame of `whole` begins and ends, from `start` on, its blank line included."""
+    for blank in (ANY_END if CR in whole else LF_END).finditer(whole, start):
         yield start, blank.end()
         start = blank.end()
+
+
+def first_that_matters(whole: bytes, start: int) -> int:
+    """Where the first frame from `start` on begins that may tell of an end or a failure; the end of `whole`: none."""
+    hits = [hit for word in MATTERS if (hit := whole.find(word, start)) >= 0]
+    return frame_start(whole, start, min(hits)) if hits else len(whole)
+
+
+def frame_start(whole: bytes, start: int, at: int) -> int:
+    """Where the frame begins, not before `start`, in which `at` is."""
+    ends = [found + len(blank) for blank in BLANKS if (found := whole.rfind(blank, start, at)) >= 0]
+    return max(ends, default=start)
 
 
 class ArrayVerbatim(_Lane):
