@@ -26,6 +26,7 @@ from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
+from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
@@ -198,7 +199,7 @@ def _whole(
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
     dialect, maker = TABLE[endpoint.dialect], endpoint.maker
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
     transport = HttpTransport(endpoint.base_url, ground.session)
     return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
 

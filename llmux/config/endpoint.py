@@ -11,7 +11,6 @@ from llmux.ir.value import Value
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "none", "client"]
 
 # How the maker of a dialect wants a key, and whose reasoning states a server of it takes back when nobody says whose.
-OLLAMA = "ollama"
 MAKERS_AUTH: Mapping[str, Auth] = {
     "openai_chat": "bearer",
     "openai_responses": "bearer",
@@ -20,6 +19,15 @@ MAKERS_AUTH: Mapping[str, Auth] = {
     "ollama": "bearer",
 }
 MAKERS: Mapping[str, str] = {"claude": "anthropic", "gemini": "google", "openai_responses": "openai"}
+# What people write at the end of a base_url, in this order, though each request puts it there: the place where an
+# answer is asked for, and a version. Ollama has its own API at the root, beside OpenAI's.
+ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "openai_chat": ("/chat/completions",),
+    "openai_responses": ("/responses",),
+    "claude": ("/messages", "/v1"),
+    "gemini": ("/models",),
+    "ollama": ("/api/chat", "/v1"),
+}
 DEMO = "demo"  # api = "demo": answered inside this process
 CLIENTS_KEY = "client"  # api_key = "client": the caller's own key is passed on
 
@@ -50,9 +58,7 @@ def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
     base = tables.providers.get(name, Row(api="openai"))
     dialect = DIALECTS[base.api if written.api in ("", DEMO) else written.api]
     demo = written.api == DEMO or (base.kind == "demo" and not written.base_url)
-    base_url = (written.base_url or base.base_url).rstrip("/")
-    if dialect == OLLAMA:
-        base_url = base_url.removesuffix("/v1")  # where it speaks OpenAI's API; its own is at the root
+    base_url = _root(written.base_url or base.base_url, dialect)
     row = _row(name, base_url, tables.providers)
     return Endpoint(
         name=name,
@@ -72,6 +78,14 @@ def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
         verbatim=written.verbatim,
         enabled=written.enabled,
     )
+
+
+def _root(url: str, dialect: str) -> str:
+    """`url` without a slash at the end, and without what will be put behind it."""
+    url = url.rstrip("/")
+    for ending in ENDINGS[dialect]:
+        url = url.removesuffix(ending)
+    return url
 
 
 def _auth(written: Provider, base: Row, dialect: str) -> Auth:

@@ -25,13 +25,15 @@ class Outbound(Value):
     """A request in a backend's wire, before transforms, signing and sending.
 
     `body` is the JSON object to send. `names` undoes the renaming of tools in the answer. `warnings` say what the
-    translation left out or bent: `dropped=top_k`, `approx=reasoning`.
+    translation left out or bent: `dropped=top_k`, `approx=reasoning`. `unstopped` are the stop sequences that the
+    backend is not told of.
     """
 
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    unstopped: tuple[str, ...] = ()
 
 
 class Address(Value):
@@ -174,6 +176,8 @@ class Dialect(Form, kw_only=True):
     call_ids: bool = True  # its clients tell tool calls apart by id
     keeping: Keeping | None = None  # its API knows answers that were kept
     listing: Listing | None = None
+    # A field that a backend may refuse -> how its profile is changed by that, so that the same is said in another way.
+    otherwise: Mapping[str, Mapping[str, Any]] = {}
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:
@@ -185,13 +189,27 @@ class Dialect(Form, kw_only=True):
         return (self, *self.forms.values())
 
 
+MODELS = "models/"
+# A name that begins with one of these says itself below what it stands: tuned models, and those of a project on Vertex.
+COLLECTIONS = ("tunedModels/", "projects/", "publishers/")
+
+
+def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
+    """Those of the stop sequences `stop` that a backend is not `told` of, each once. An empty one ends nothing."""
+    left = dict.fromkeys(stop)
+    for word in ("", *told):
+        left.pop(word, None)
+    return tuple(left)
+
+
 def backend_path(form: "Form | Counting | Embedding", model: str, *, stream: bool = False, query: str = "") -> str:
     """Where a backend is asked for `model`. The client's `query`, encoded, follows what the path itself asks for."""
     path = form.path
     if stream and isinstance(form, Form) and form.stream_path:
         path = form.stream_path
     if "{" in path:
-        path = path.replace("{model}", quote(model.removeprefix("models/"), safe="/@"))
+        below = "{model}" if not model.startswith(COLLECTIONS) else f"{MODELS}{{model}}"
+        path = path.replace(below, quote(model.removeprefix(MODELS), safe="/@"))
     if not query:
         return path
     path, _, ours = path.partition("?")

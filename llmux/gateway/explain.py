@@ -9,7 +9,7 @@ from llmux.clock import Clock
 from llmux.errors import GatewayError
 from llmux.gateway.attempt import Route
 from llmux.gateway.ledger import Ledger
-from llmux.gateway.outbound import Recipient, prepare
+from llmux.gateway.outbound import prepare, recipient
 from llmux.gateway.planner import Planner
 from llmux.ir.capability import Profile
 from llmux.ir.request import Request
@@ -60,7 +60,7 @@ class Explainer(Value):
         told = {"backend": backend.name, "model": model, "dialect": route.dialect.name}
         try:
             outgoing = prepare(
-                request, context, Recipient(backend, route.dialect, self.profiles(backend, model), route.maker, without)
+                request, context, recipient(backend, route.dialect, self.profiles(backend, model), route.maker, without)
             )
         except GatewayError as error:
             return told | {"error": {"status": error.status, "message": error.message}}

@@ -9,7 +9,7 @@ from llmux.gateway.attempt import Route
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.media import Fetch
-from llmux.gateway.outbound import Recipient
+from llmux.gateway.outbound import Recipient, recipient
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
 from llmux.ir.capability import Profile
@@ -43,7 +43,7 @@ class Parts(Value):
         """`backend` as a request for `model` is prepared for it; `without` are fields that it has just refused."""
         route = self.routes[backend.provider]
         left_out = self.ledger.left_out(backend)
-        return Recipient(
+        return recipient(
             backend,
             route.dialect,
             self.profiles(backend, backend_model(backend, model)),

@@ -6,7 +6,7 @@ What is asked, and what an answer is, the caller knows. The exchange decides wha
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Unsupported
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
@@ -98,8 +98,9 @@ class Tries:
             reservation = await parts.ledger.reserve(backend)
             try:
                 answer = await ask(backend, step)
-            except (BackendUnreachable, MediaNotFetched):
-                reservation.give_back()  # it cannot have seen the request
+            except (BackendUnreachable, Unsupported) as error:
+                if error.upstream_status is None:
+                    reservation.give_back()  # it cannot have seen the request
                 raise
         except BaseException:
             parts.limits.leave(backend)

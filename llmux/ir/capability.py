@@ -35,6 +35,7 @@ class Profile(Value, kw_only=True):
     # how it is asked to reason; "level" is Gemini's word for an effort, "switch" on or off and no more
     reasoning: Literal["none", "budget", "adaptive", "either", "effort", "level", "switch"] = "none"
     efforts: tuple[str, ...] = ("low", "medium", "high")
+    off_switch: bool = False  # only `thinking: disabled` keeps it from reasoning, and no effort beside that
     min_budget: int = 1024  # tokens of reasoning
     max_budget: int | None = None
     reasoning_replay: Literal["never", "tool_turns", "always"] = "never"  # reasoning text of earlier turns
@@ -51,6 +52,7 @@ class Profile(Value, kw_only=True):
     json_with_tools: bool = True  # takes a form of the answer beside tools
     custom_tools: bool = False
     call_ids: bool = True  # takes ids on tool calls and results
+    call_id_length: int | None = None  # takes none but ids of so many letters and digits
     signed_calls: bool = False  # refuses a call of the current turn that does not bring its maker's proof
     full_schemas: bool = True  # takes JSON Schema for tools; else the subset that its dialect knows
     parallel_tools: bool = True  # takes the field that switches parallel calls off

@@ -102,7 +102,8 @@ class Original(Value):
 
     `repaired` is true when the decoder left out something that the dialect's own backends are known to refuse (an
     empty text block), so that `document`, cleaned, must be sent instead of `body`. `restored` is true when the messages
-    hold reasoning that the client did not bring back: a model that wants it cannot be sent `body`.
+    hold reasoning that the client did not bring back, or in a form that only we can read: a model that wants it cannot
+    be sent `body`.
     """
 
     body: bytes

@@ -207,7 +207,7 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "thinking of a kind to come": ({"thinking": {"type": "dreaming"}}, {"reasoning": ReasoningControl("auto")}),
     "disabled, with an effort": (
         {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}},
-        {"reasoning": ReasoningControl("off"), "extra": Extra("claude", {"output_config": {"effort": "low"}})},
+        {"reasoning": ReasoningControl("off", "low")},
     ),
     "effort alone": ({"output_config": {"effort": "low"}}, {"reasoning": ReasoningControl(effort="low")}),
     "schema": (

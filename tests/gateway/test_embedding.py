@@ -167,12 +167,16 @@ async def test_the_error_of_all_is_told() -> None:
     assert raised.value.attempts == 2
 
 
-async def test_a_dialect_without_embeddings_says_so() -> None:
-    table = house(OK)
-    routes: Any = table.gateway._parts.routes
-    routes["a"] = replace(routes["a"], dialect=TABLE["claude"])
-    with pytest.raises(Unsupported, match="a is asked in a dialect that knows no embeddings"):
-        await table.embed()
+async def test_a_dialect_without_embeddings_is_passed_by_and_says_so_where_there_is_no_other() -> None:
+    for transports in ([ScriptedTransport()], [ScriptedTransport(), ScriptedTransport(OK)]):
+        table = House(*transports)
+        routes: Any = table.gateway._parts.routes
+        routes["a"] = replace(routes["a"], dialect=TABLE["claude"])
+        if len(transports) > 1:
+            assert (await table.embed())[0].backend == "b"
+        else:
+            with pytest.raises(Unsupported, match="a is asked in a dialect that knows no embeddings"):
+                await table.embed()
 
 
 async def test_a_chat_never_goes_to_an_embedder_and_texts_to_no_other() -> None:

@@ -3,14 +3,14 @@ changes no byte of what has been sent before: the backends' prompt caches depend
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,10 +19,12 @@ from llmux.errors import BadRequest
 from llmux.ir.content import Image, Part, Text, ToolCall, ToolResult
 from llmux.ir.request import Message, Request, Role, Tool
 from tests import corpus
+from tests.laws.amount import amount
 from tests.laws.backends import conversation, heard, outbound, sent
 from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.strategies import requests
 
+EXAMPLES = amount(30, 400)  # for each of the pairs, which are many
 DIALECTS = tuple(TABLE)
 PAIRS = tuple((name, other) for name in DIALECTS for other in DIALECTS if other != name)
 each_dialect = pytest.mark.parametrize("name", DIALECTS)
@@ -95,6 +97,7 @@ def spelled(part: Part) -> Any:
 
 
 @each_pair
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_both_dialects_say_the_same(name: str, other: str, data: st.DataObject) -> None:
     request = data.draw(requests(name, other))
@@ -130,6 +133,7 @@ def check_growth(turns: Iterable[dict[str, bytes]]) -> None:
 
 
 @each_way
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_a_turn_added_changes_no_byte_before_it(name: str, other: str, data: st.DataObject) -> None:
     check_growth(written(turn, other) for turn in growing(data.draw(requests(name, other))))
@@ -182,6 +186,12 @@ def _noisy(request: Request, checksum: str) -> Request:
 
 
 SENT = (*sent_to_providers(), *sent_to_gateways())
+NOWHERE: frozenset[str] = frozenset()
+# Conversations with a turn of which these dialects can say nothing, so that what stood around it becomes one turn.
+VANISHING: Mapping[str, frozenset[str]] = {
+    # All that the model said is a picture that its provider made.
+    "exchange-openai-openai_responses_image_generation_with_tool_output_1-pydb2811": frozenset({"claude", "gemini"}),
+}
 
 
 @corpus.needed
@@ -190,7 +200,12 @@ def test_a_recorded_request_is_read_and_written(case: Sent) -> None:
     request = case.decode()
     again = heard(request, request.dialect)
     assert sent(again, request.dialect) == sent(request, request.dialect)
-    for other in DIALECTS:
-        with suppress(BadRequest):  # what cannot be said there is said in words, not left out in silence
-            for before, after in pairwise([conversation(turn, other) for turn in growing(request)]):
-                assert after.startswith(before)
+    assert {other for other in DIALECTS if not grows(request, other)} == VANISHING.get(case.name, NOWHERE)
+
+
+def grows(request: Request, other: str) -> bool:
+    """Whether a turn added changes nothing before it. What cannot be said there is told, not left out in silence."""
+    with suppress(BadRequest):
+        turns = [conversation(turn, other) for turn in growing(request)]
+        return all(after.startswith(before) for before, after in pairwise(turns))
+    return True

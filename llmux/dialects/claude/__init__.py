@@ -62,5 +62,6 @@ CLAUDE = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
+    otherwise={"stop_sequences": {"max_stop": 0}},
     losses=LOSSES,
 )

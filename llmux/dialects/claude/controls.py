@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from llmux.dialects.claude.blocks import Draft, Wire
-from llmux.dialects.claude.schema import DISPLAY_WORDS, DISPLAYS
+from llmux.dialects.claude.schema import DIALECT, DISPLAY_WORDS, DISPLAYS
 from llmux.dialects.shape import Fields
 from llmux.ir.capability import Profile
 from llmux.ir.request import EFFORTS, OutputFormat, ReasoningControl, Request, Sampling
@@ -21,7 +21,7 @@ ANSWER_ROOM = 1024  # tokens that a budget leaves for the answer when it must sh
 LEAST_TOP_P = 0.95  # that a model takes while it reasons
 
 SAMPLERS = {"temperature": 1, "top_p": 1, "top_k": None}  # with what a model does anyway: that need not be said
-LEFT_OUT = ("seed", "min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs")
+LEFT_OUT = ("seed", "min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
 
 MODES: Mapping[str, Any] = {"enabled": "on", "adaptive": "auto", "disabled": "off"}
 
@@ -36,14 +36,14 @@ def decode_sampling(body: Fields) -> Sampling:
 
 
 def decode_reasoning(body: Fields) -> ReasoningControl:
-    """`thinking` and `output_config.effort`. Off beats an effort that comes with it: Claude Code sends both."""
+    """`thinking` and `output_config.effort`. Claude Code sends an effort with "off" too, which beats it elsewhere."""
     thinking, config = body.object("thinking"), body.object("output_config")
     effort = config.text("effort") if config else None
     if thinking is None:
         return ReasoningControl(effort=effort)
     mode = MODES.get(thinking.need_text("type"), "auto")
     if mode == "off":
-        return ReasoningControl(mode="off")
+        return ReasoningControl(mode="off", effort=effort)
     show = DISPLAYS.get(thinking.text("display") or "")
     return ReasoningControl(mode=mode, effort=effort, budget=thinking.integer("budget_tokens"), show=show)
 
@@ -91,7 +91,7 @@ def encode_reasoning(request: Request, draft: Draft, limit: int, *, manual: bool
     if control.mode == "off" or style in {"none", "effort"}:
         if control.mode != "off":
             draft.losses.drop("reasoning")
-        return {"thinking": {"type": "disabled"}} if style not in {"none", "effort"} else {}
+        return _off(request, draft)
     adaptive = style == "adaptive" or (style == "either" and control.budget is None)
     if forced or not (adaptive or manual):
         draft.losses.drop("reasoning")
@@ -101,6 +101,15 @@ def encode_reasoning(request: Request, draft: Draft, limit: int, *, manual: bool
     if display and wire["thinking"]["type"] != "disabled":
         wire["thinking"]["display"] = display
     return wire
+
+
+def _off(request: Request, draft: Draft) -> Wire:
+    """No reasoning. To Claude, and in its own clients' words, an effort beside that is one for the answer."""
+    profile, effort = draft.profile, request.reasoning.effort
+    if profile.reasoning in {"none", "effort"}:
+        return {}
+    said = effort if request.dialect == DIALECT and not profile.off_switch else None
+    return {"thinking": {"type": "disabled"}} | ({"output_config": {"effort": said}} if said else {})
 
 
 def _wish(control: ReasoningControl) -> ReasoningControl:
@@ -154,7 +163,7 @@ def encode_sampling(sampling: Sampling, draft: Draft, *, reasons: bool) -> Wire:
     """What the model takes of it; the rest is lost by name."""
     for name in LEFT_OUT:
         if getattr(sampling, name):
-            draft.losses.drop(name)
+            draft.losses.drop(name.removeprefix("top_"))
     asked = {name: getattr(sampling, name) for name in SAMPLERS}
     asked = {name: value for name, value in asked.items() if value not in {None, SAMPLERS[name]}}
     wire: Wire = {}
@@ -192,6 +201,4 @@ def encode_output(output: OutputFormat, draft: Draft) -> tuple[Wire, list[Wire]]
 def encode_stop(stop: tuple[str, ...], draft: Draft) -> Wire:
     """`stop_sequences`. Claude refuses blank ones."""
     taken = [text for text in stop if text and not text.isspace()][: draft.profile.max_stop]
-    if len(taken) < len(stop):
-        draft.losses.drop("stop")
     return {"stop_sequences": taken} if taken else {}

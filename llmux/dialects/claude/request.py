@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.claude import controls, tools
 from llmux.dialects.claude.blocks import Draft, Wire, encode_mark
 from llmux.dialects.claude.content import cache_mark
@@ -115,8 +115,6 @@ def _extra(document: Mapping[str, Any]) -> Extra | None:
     config = document.get("output_config") or {}
     if more := {name: value for name, value in config.items() if name not in SAID_OF_OUTPUT}:
         rest["output_config"] = more
-    if (document.get("thinking") or {}).get("type") == "disabled" and "effort" in config:
-        rest["output_config"] = rest.get("output_config", {}) | {"effort": config["effort"]}  # for Claude alone
     return Extra(DIALECT, rest) if rest else None
 
 
@@ -135,7 +133,9 @@ def encode_request(request: Request, target: Target) -> Outbound:
     draft = Draft(target, Losses(LOSSES), names)
     body = _body(request, draft)
     _limit_marks(body, draft)
-    return Outbound(body, names=tools.client_names(request, draft), warnings=draft.losses.warnings())
+    unstopped = untold(request.stop, body.get("stop_sequences", ()))
+    names = tools.client_names(request, draft)
+    return Outbound(body, names=names, warnings=draft.losses.warnings(), unstopped=unstopped)
 
 
 def _body(request: Request, draft: Draft) -> Wire:

@@ -17,7 +17,7 @@ from llmux.dialects.gemini.response import (
     encode_response,
     verbatim_response,
 )
-from llmux.dialects.gemini.schema import LOSSES, NAME
+from llmux.dialects.gemini.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.gemini.stream import Decoder
 from llmux.dialects.gemini.verbatim import ArrayVerbatim, VerbatimDecoder
 
@@ -84,5 +84,6 @@ GEMINI = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
+    otherwise=OTHERWISE,
     losses=LOSSES,
 )

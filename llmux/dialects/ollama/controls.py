@@ -94,13 +94,11 @@ def encode_options(request: Request, draft: Draft) -> Wire:
 
 
 def _encode_logprobs(sampling: Sampling, draft: Draft) -> Wire:
-    """They come back to Ollama's own clients only."""
+    """No answer tells of them that is translated; its own clients' wishes stay as they are."""
     asked = {name: value for name in LEFT_OUT if (value := getattr(sampling, name))}
-    if draft.own:
-        return asked
     for name in asked:
         draft.losses.drop("logit_bias" if name == "logit_bias" else "logprobs")
-    return {}
+    return asked if draft.own else {}
 
 
 def encode_format(output: OutputFormat) -> Wire:
@@ -129,7 +127,7 @@ def _left_out(effort: str, _control: ReasoningControl, draft: Draft) -> Wire:
 
 def _worded(effort: str, control: ReasoningControl, draft: Draft) -> Wire:
     """The nearest effort that the model knows: below if there is one, else above."""
-    nearest = nearest_effort(effort, draft.target.profile)
+    nearest = nearest_effort(effort, draft.target.profile) or "none"
     if nearest != effort or control.budget:
         draft.losses.approx("reasoning")
     return {"think": False if nearest == "none" else nearest}

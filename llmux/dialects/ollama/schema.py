@@ -57,7 +57,7 @@ LOSSES: Mapping[str, str] = {
     "reasoning": "A wish for reasoning becomes the nearest word, or a switch, or is left out where the model has none.",
     "reasoning_state": "Signed or encrypted reasoning goes back to its maker only.",
     "logit_bias": "Left out.",
-    "logprobs": "Left out.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "max_tokens": "Cut to what the model can write at most.",
     "n": "More than one answer is refused with 400.",
     "names": "The names of who speaks are left out.",

@@ -5,9 +5,10 @@ from llmux.dialects.openai_chat.completions import COMPLETIONS, FORM
 from llmux.dialects.openai_chat.encoder import Encoder
 from llmux.dialects.openai_chat.errors import decode_error, encode_error
 from llmux.dialects.openai_chat.models import LISTING
+from llmux.dialects.openai_chat.repair import repair
 from llmux.dialects.openai_chat.request import decode_request, encode_request
 from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
-from llmux.dialects.openai_chat.schema import LOSSES, NAME
+from llmux.dialects.openai_chat.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.openai_chat.stream import Decoder
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
 from llmux.dialects.openai_embeddings import embedding
@@ -23,7 +24,7 @@ OPENAI_CHAT = Dialect(
     session_headers=("session_id", "session-id"),
     decode_request=decode_request,
     encode_request=encode_request,
-    repair=dict,
+    repair=repair,
     decode_response=decode_response,
     encode_response=encode_response,
     decoder=Decoder,
@@ -34,6 +35,7 @@ OPENAI_CHAT = Dialect(
     encode_error=encode_error,
     embedding=embedding("/v1/embeddings", "/embeddings"),
     listing=LISTING,
+    otherwise=OTHERWISE,
     losses=LOSSES,
     forgetful=True,  # its own API has no field for reasoning: many clients drop those that servers add
 )

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from llmux.dialects.data_urls import data_url
 from llmux.dialects.losses import Losses
-from llmux.dialects.openai_chat.cache import break_after, cache_mark
+from llmux.dialects.marks import cache_mark
+from llmux.dialects.openai_chat.cache import break_after
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, Unsupported

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmux.dialects.efforts import RANK, nearest_effort, wished_effort
 from llmux.dialects.openai_chat.content import Draft
-from llmux.dialects.openai_chat.schema import EXTENSIONS, SAMPLERS
+from llmux.dialects.openai_chat.schema import EXTENSIONS, SAMPLERS, UNHEARD
 from llmux.dialects.shape import Fields, refuse
 from llmux.dialects.strict import is_strict
 from llmux.ir.request import OutputFormat, ReasoningControl, Request, Sampling
@@ -164,7 +164,10 @@ def decode_output(body: Fields) -> OutputFormat | None:
 def encode_sampling(sampling: Sampling, draft: Draft) -> Wire:
     """What the model takes of it; the rest is lost by name."""
     asked = {name: value for name in (*SAMPLERS, "seed") if (value := getattr(sampling, name)) is not None}
-    if not draft.own:  # the own dialect has them in `extra`
+    if sampling.logprobs or sampling.top_logprobs:  # no answer tells of them that is translated
+        draft.losses.drop("logprobs")
+    if not draft.own:  # the own dialect has the others in `extra`
+        asked = {name: value for name, value in asked.items() if name not in UNHEARD}
         for name in EXTENSIONS:
             if getattr(sampling, name) is not None:
                 draft.losses.drop(name)
@@ -197,19 +200,19 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
             draft.losses.approx("max_tokens")
             limit = profile.max_output
         wire[profile.max_tokens_field] = limit
-    if len(request.stop) > profile.max_stop:
-        draft.losses.drop("stop")
     if stop := request.stop[: profile.max_stop]:
         wire["stop"] = list(stop)  # always an array: some servers take no string
     return wire
 
 
 def encode_reasoning_control(control: ReasoningControl, draft: Draft) -> Wire:
-    """`reasoning_effort`, where the model knows it."""
+    """`reasoning_effort`, where the model knows it; `thinking`, where only that says that it shall not."""
     effort = wished_effort(control)
     if effort is None:
         return {}
     profile = draft.target.profile
+    if effort == "none" and profile.off_switch:
+        return {"thinking": {"type": "disabled"}}
     if profile.reasoning != "effort":
         if effort != "none":
             draft.losses.drop("reasoning")

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from llmux.dialects.openai_chat.cache import cache_mark
+from llmux.dialects.marks import cache_mark
 from llmux.dialects.openai_chat.content import beyond, decode_parts
 from llmux.dialects.openai_chat.reasoning import FIELDS as REASONING_FIELDS
 from llmux.dialects.openai_chat.reasoning import decode_reasoning, thought

@@ -8,9 +8,11 @@ What is misshapen is ignored: nobody has promised these fields.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from llmux.dialects.envelope import seal, unseal
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, THINKING_MAKER, THOUGHT_MAKER
-from llmux.ir.content import Reasoning, ReasoningState
+from llmux.ir.content import Part, Reasoning, ReasoningState, ToolCall
 
 Wire = Mapping[str, Any]
 
@@ -70,12 +72,38 @@ def thought(holder: Wire) -> tuple[ReasoningState, ...]:
     if THOUGHT_HOLDERS.isdisjoint(holder):  # nearly always
         return ()
     for path in THOUGHTS:
-        value: Any = holder
-        for step in path:
-            value = value.get(step) if isinstance(value, dict) else None
+        value = thought_in(holder, path)
         if isinstance(value, str) and value:
             return (unseal(value) or ReasoningState(THOUGHT_MAKER, "signature", value),)
     return ()
+
+
+def thought_in(holder: Wire, path: Iterable[str]) -> Any:
+    """What stands at `path`, one of THOUGHTS; None where nothing does."""
+    value: Any = holder
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def on_their_calls(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The parts of a turn with Google's proof of each call on it: where a client has no place for it there, it stands
+    before the call, in reasoning without words.
+    """
+    placed: list[Part] = []
+    for part in parts:
+        if isinstance(part, ToolCall) and not part.states and placed and (state := _proof_of_next(placed[-1])):
+            placed[-1] = replace(part, states=(state,))
+        else:
+            placed.append(part)
+    return tuple(placed)
+
+
+def _proof_of_next(part: Part) -> ReasoningState | None:
+    if not isinstance(part, Reasoning) or part.text or len(part.states) != 1:
+        return None
+    state = part.states[0]
+    return state if (state.maker, state.kind) == (THOUGHT_MAKER, "signature") else None
 
 
 def encode_details(states: Iterable[ReasoningState]) -> list[Wire]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects import efforts
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_chat.cache import limit_breakpoints
@@ -26,6 +26,7 @@ from llmux.dialects.openai_chat.controls import (
     encode_sampling,
 )
 from llmux.dialects.openai_chat.messages import decode_messages
+from llmux.dialects.openai_chat.repair import is_held
 from llmux.dialects.openai_chat.schema import LOSSES, NAME, SAMPLERS
 from llmux.dialects.openai_chat.thread import encode_messages
 from llmux.dialects.openai_chat.tools import bridged, decode_tool_choice, decode_tools, encode_tools, rename
@@ -55,14 +56,14 @@ def decode_request(body: bytes, at: Address = NOWHERE) -> Request:  # noqa: ARG0
         BadRequest: it is not JSON, or something in it has another shape than this API says; `param` tells where.
     """
     document, cleaned = read(body)
-    fields = Fields(document)
+    fields, held = Fields(document), is_held(body)
     said = {"include_usage": False} | _decode_options(fields)
     return Request(
         dialect=NAME,
         model=fields.need_text("model") or refuse("model", "the name of a model"),
         messages=decode_messages(fields),
         extra=_decode_extra(document),
-        original=Original(body, document, repaired=cleaned),
+        original=Original(body, document, repaired=cleaned or held, restored=held),
         **said,
     )
 
@@ -158,7 +159,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     if KNOBS.isdisjoint(kept):
         body |= encode_reasoning_control(request.reasoning, draft)
     body |= kept if draft.own else _encode_foreign(request, draft)
-    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+    unstopped = untold(request.stop, body.get("stop", ()))
+    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings(), unstopped=unstopped)
 
 
 def _encode_stream(request: Request, draft: Draft) -> Wire:

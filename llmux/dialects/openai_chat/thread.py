@@ -6,19 +6,15 @@ Order and completeness of tool results are `dialects/history.py`'s business.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from llmux.dialects.freetext import wrap
 from llmux.dialects.history import in_order
-from llmux.dialects.names import legal_id, original_id
-from llmux.dialects.openai_chat.cache import BREAKPOINT, break_after
-from llmux.dialects.openai_chat.content import (
-    SEPARATOR,
-    Draft,
-    content_of,
-    encode_parts,
-    joined,
-    text_part,
-)
-from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
+from llmux.dialects.marks import BREAKPOINT
+from llmux.dialects.names import exact_id, legal_id, original_id
+from llmux.dialects.openai_chat.cache import break_after
+from llmux.dialects.openai_chat.content import SEPARATOR, Draft, content_of, encode_parts, joined, text_part
+from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, on_their_calls
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, NAME, THOUGHT_MAKER
 from llmux.dialects.openai_chat.turns import in_turns
 from llmux.ir.content import Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall, ToolResult, restore
@@ -111,8 +107,9 @@ class _Thread:
             self._put("user", content_of(encoded), message)
 
     def _assistant(self, message: Message) -> None:
-        wire = encode_assistant(message, self._draft)
-        if wire:
+        if self._draft.target.maker == THOUGHT_MAKER:
+            message = replace(message, parts=on_their_calls(message.parts))
+        if wire := encode_assistant(message, self._draft):
             self._messages.append(wire)
 
     def _tool(self, message: Message) -> None:
@@ -120,7 +117,7 @@ class _Thread:
             self._result(result)
 
     def _result(self, result: ToolResult) -> None:
-        call_id = encode_id(result.call_id)
+        call_id = encode_id(result.call_id, self._draft)
         encoded = encode_parts(result.content, self._draft)
         texts = [part["text"] if "text" in part else self._hoist(part, call_id) for part in encoded]
         text = SEPARATOR.join(texts)
@@ -147,9 +144,11 @@ class _Thread:
         return f"[{what} {number} of this result follows in the next user message]"
 
 
-def encode_id(call_id: str) -> str:
-    """A call's id as its backend once gave it, or a short form of a long one."""
-    call_id = original_id(call_id)
+def encode_id(call_id: str, draft: Draft) -> str:
+    """A call's id as its backend once gave it, or a form of it that the backend takes."""
+    call_id, length = original_id(call_id), draft.target.profile.call_id_length
+    if length is not None:
+        return exact_id(call_id, length)
     return call_id if len(call_id) <= LONGEST_ID else legal_id(call_id, LONGEST_ID)
 
 
@@ -198,7 +197,7 @@ def _own_fields(parts: Iterable[Part]) -> Wire:
 
 
 def _encode_call(call: ToolCall, draft: Draft) -> Wire:
-    wire: Wire = {"id": encode_id(call.id)}
+    wire: Wire = {"id": encode_id(call.id, draft)}
     name = draft.names.get(call.name, call.name)
     if call.kind == "custom" and draft.target.profile.custom_tools:
         return wire | {"type": "custom", "custom": {"name": name, "input": call.arguments}}

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmux.dialects.freetext import FreeText, as_function
+from llmux.dialects.marks import cache_mark
 from llmux.dialects.names import OPENAI_CHAT, legal_names
-from llmux.dialects.openai_chat.cache import cache_mark
 from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse

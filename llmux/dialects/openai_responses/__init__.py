@@ -9,6 +9,7 @@ from llmux.dialects.openai_responses.encoder import Encoder
 from llmux.dialects.openai_responses.errors import decode_error, encode_error
 from llmux.dialects.openai_responses.keeping import KEEPING
 from llmux.dialects.openai_responses.models import LISTING
+from llmux.dialects.openai_responses.repair import repair
 from llmux.dialects.openai_responses.request import decode_request, encode_count, encode_request
 from llmux.dialects.openai_responses.response import (
     decode_count,
@@ -46,7 +47,7 @@ OPENAI_RESPONSES = Dialect(
     session_headers=("session_id", "session-id"),
     decode_request=decode_request,
     encode_request=encode_request,
-    repair=dict,
+    repair=repair,
     decode_response=decode_response,
     encode_response=encode_response,
     decoder=Decoder,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from llmux.dialects.data_urls import data_url
 from llmux.dialects.losses import Losses
+from llmux.dialects.marks import cache_mark
 from llmux.dialects.openai_responses.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, Unsupported
@@ -60,7 +61,10 @@ def decode_parts(content: Any, path: str) -> tuple[Part, ...]:
 
 def _decode_part(part: Fields) -> Part:
     decode = DECODERS.get(part.need_text("type"))
-    return decode(part) if decode else Opaque(dialect=NAME, raw=part.document)
+    if decode is None:
+        return Opaque(dialect=NAME, raw=part.document)
+    mark = cache_mark(part)
+    return replace(decode(part), cache=mark) if mark else decode(part)
 
 
 def beyond(fields: Fields, known: frozenset[str]) -> Extra | None:
@@ -158,7 +162,7 @@ def encode_parts(parts: Iterable[Part], draft: Draft) -> list[Wire]:
 
 
 def _encode_part(part: Part, draft: Draft) -> list[Wire]:
-    if part.cache:
+    if part.cache and not draft.own:
         draft.losses.drop("cache_control")
     encode: Encode = ENCODERS.get(type(part), _foreign)
     encoded = encode(part, draft)

@@ -100,8 +100,6 @@ def encode_sampling(sampling: Sampling, draft: Draft) -> Wire:
 
 def encode_limits(request: Request, draft: Draft) -> Wire:
     """The most tokens of the answer. This API has nothing else that ends it."""
-    if request.stop:
-        draft.losses.drop("stop")
     limit, profile = request.max_output_tokens, draft.target.profile
     if limit is None:
         return {}

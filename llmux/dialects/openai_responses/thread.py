@@ -105,7 +105,7 @@ class _Thread:
     def _assistant(self, message: Message) -> None:
         words: list[Text | Refusal] = []
         for part in message.parts:
-            if part.cache:
+            if part.cache and not self._draft.own:
                 self._draft.losses.drop("cache_control")
             told = self._as_text(part) if isinstance(part, Opaque) and part.dialect != NAME else part
             if isinstance(told, Text | Refusal):

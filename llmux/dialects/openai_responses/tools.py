@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from llmux.dialects.freetext import FreeText, as_function
+from llmux.dialects.marks import cache_mark
 from llmux.dialects.names import OPENAI_RESPONSES, legal_names
 from llmux.dialects.openai_responses.calls import TYPED, is_hosted, qualified
 from llmux.dialects.openai_responses.content import Draft
@@ -58,12 +59,13 @@ def _decode_tool(tool: Fields, kind: str, home: tuple[str, Wire] | None, *, foun
         return Tool(kind, description, schema.document if schema else typed.schema, extra=extra)
     if kind not in {"function", "custom"}:
         return Tool(kind, kind="server", extra=extra)
-    spec = tool.object(kind) or tool  # nested, as Chat has them
+    spec, mark = tool.object(kind) or tool, cache_mark(tool)  # nested, as Chat has them
     name, about = qualified(home[0] if home else None, _name(spec)), spec.text("description")
     if kind == "custom":
-        return Tool(name, about, kind="custom", format=_format(spec.object("format")), extra=extra)
+        return Tool(name, about, kind="custom", format=_format(spec.object("format")), cache=mark, extra=extra)
     schema = spec.object("parameters")
-    return Tool(name, about, schema.document if schema else None, strict=spec.flag("strict"), extra=extra)
+    known = schema.document if schema else None
+    return Tool(name, about, known, strict=spec.flag("strict"), cache=mark, extra=extra)
 
 
 def _name(fields: Fields) -> str:
@@ -159,7 +161,7 @@ def _listed(tools: Iterable[Tool], draft: Draft) -> Iterator[Wire]:
     """The tools as they are listed: a client's own as it wrote them, each of its namespaces once, and whole."""
     last: Any = None
     for tool in tools:
-        if tool.cache:
+        if tool.cache and not draft.own:
             draft.losses.drop("cache_control")
         kept = restore(NAME, tool.extra)
         if not kept:
