@@ -7,8 +7,11 @@ import pytest
 
 from llmux.config.endpoint import endpoint
 from llmux.config.schema import Provider
-from llmux.dialects.base import Address, backend_path
+from llmux.dialects import openai_embeddings
+from llmux.dialects.base import Address, AnswerForm, backend_path
 from llmux.dialects.registry import TABLE
+from llmux.ir.capability import Target
+from llmux.ir.embedding import Embeddings
 from llmux.ir.usage import Usage
 from tests.contract.wires import (
     DONE,
@@ -131,13 +134,15 @@ async def test_the_list_of_models_has_what_each_client_looks_for(case: str) -> N
         assert {"id", "object", "created", "owned_by", "type", "display_name", "created_at"} <= model.keys()
 
 
-async def test_a_wish_for_embeddings_is_refused_aloud() -> None:
-    """H.98: llmux makes none, in whatever encoding; a client must not take anything else for one."""
-    async with running() as house:
-        body = {"model": "m", "input": "hi", "encoding_format": "base64"}
-        reply = await house.session.post(house.url + "/v1/embeddings", json=body)
-        assert reply.status == 404
-        assert "/v1/embeddings" in (await reply.json())["error"]
+@pytest.mark.parametrize("encoding", ["base64", "float", None])
+async def test_embeddings_come_in_the_encoding_that_was_asked_for(encoding: str | None) -> None:
+    """H.98: an SDK that asks for base64, and gets a list, reads an empty vector; backends are asked for numbers."""
+    asked = {"model": "m", "input": "hi"} | ({"encoding_format": encoding} if encoding else {})
+    request = openai_embeddings.decode_request(orjson.dumps(asked))
+    assert openai_embeddings.encode_request(request, Target("m")).body["encoding_format"] == "float"
+    told = openai_embeddings.encode_response(Embeddings(([0.5, -2.0],), 1), request, AnswerForm("1", "m", 1))
+    (entry,) = orjson.loads(told)["data"]
+    assert entry["embedding"] == ("AAAAPwAAAMA=" if encoding == "base64" else [0.5, -2.0])
 
 
 # What an owner may write as the address of a provider -> where its model m is asked.

@@ -264,8 +264,10 @@ def frames(whole: bytes, start: int) -> Iterator[tuple[int, int]]:
 
 
 def first_that_matters(whole: bytes, start: int) -> int:
-    """Where the first frame from `start` on begins that may tell of an end or a failure; the end of `whole`: none."""
+    """Where the first frame from `start` on begins for which `matters` holds; the end of `whole`: there is none."""
     hits = [hit for word in MATTERS if (hit := whole.find(word, start)) >= 0]
+    if other := OTHER.search(whole, start):
+        hits.append(other.start())
     return frame_start(whole, start, min(hits)) if hits else len(whole)
 
 
