@@ -18,6 +18,7 @@ from llmux.ir.events import (
     PartDelta,
     PartEnd,
     PartStart,
+    PartState,
     StreamError,
     UsageUpdate,
     Verbatim,
@@ -149,16 +150,30 @@ def test_a_proof_on_a_call() -> None:
     sealed = opening["tool_calls"][0]["extra_content"]["google"]["thought_signature"]
     assert unseal(sealed) == STATE
     assert late == {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}
-    (_, _, proof) = deltas(ToolCall(id="c", name="f", arguments="{}", states=(STATE,)))
     late_proof = {"extra_content": {"google": {"thought_signature": sealed}}}
+    proof = heard_late(ToolCall(id="c", name="f", arguments="{}"))
     assert proof == {"tool_calls": [{"index": 0, "function": {"arguments": ""}, **late_proof}]}
-    (_, _, custom) = deltas(ToolCall(id="c", name="f", arguments="x", kind="custom", states=(STATE,)))
+    custom = heard_late(ToolCall(id="c", name="f", arguments="x", kind="custom"))
     assert custom == {"tool_calls": [{"index": 0, "custom": {"input": ""}, **late_proof}]}
+    legacy = heard_late(ToolCall(id="c", name="f", arguments="{}"), LEGACY)
+    assert legacy == {"function_call": {"arguments": "{}"}}
+
+
+def proven_late(call: ToolCall) -> list[Event]:
+    """Its proof comes behind its arguments, as some backends stream it."""
+    *events, ended, end = explode(answer(call))
+    return [*events, PartState(0, STATE), ended, end]
+
+
+def heard_late(call: ToolCall, form: AnswerForm = FORM) -> Wire:
+    """What is told last of it, before the finish."""
+    frames = OPENAI_CHAT.encoder(form).feed(proven_late(call)).split(b"\n\n")
+    told: Wire = json.loads(frames[-4].removeprefix(b"data: "))["choices"][0]["delta"]
+    return told
 
 
 def test_openais_sdk_takes_a_proof_that_comes_behind_its_call() -> None:
-    call = ToolCall(id="c", name="f", arguments='{"a":1}', states=(STATE,))
-    told = OPENAI_CHAT.encoder(FORM).feed(list(explode(answer(call, reason=FinishReason.TOOL_CALL))))
+    told = OPENAI_CHAT.encoder(FORM).feed(proven_late(ToolCall(id="c", name="f", arguments='{"a":1}')))
     heard = JUDGE.stream(told)
     assert heard.calls == (("f", {"a": 1}),)
 
