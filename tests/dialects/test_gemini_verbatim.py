@@ -54,6 +54,15 @@ def test_every_byte_passes(form: str, size: int) -> None:
     assert (last.done, last.finish_reason, last.usage) == (True, FinishReason.END, Usage(5, 2))
 
 
+def test_whole_frames_in_the_midst_pass_as_one() -> None:
+    decoder = FORMS["events"].verbatim()
+    decoder.feed(stream("events", chunk("a")))
+    frames = stream("events", chunk("b"), chunk("c"))
+    assert decoder.feed(frames) == [Verbatim(frames)]
+    end = stream("events", chunk("d", "STOP", usageMetadata=USAGE))
+    assert passed([*decoder.feed(end), *decoder.close()]) == end
+
+
 @pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n"])
 def test_lines_end_in_every_way(end: bytes) -> None:
     data = stream("events", *WHOLE, end=end)

@@ -14,6 +14,7 @@ BACKENDS: list[tuple[int, str, type[GatewayError], str | None]] = [
     (400, '"llama3" does not support thinking', errors.FieldRefused, "think"),
     (400, 'think value "max" is not supported for this model', errors.FieldRefused, "think"),
     (400, 'invalid think value: "hard" (must be "high", "low", true, or false)', errors.FieldRefused, "think"),
+    (400, "invalid options: num_gpux", errors.FieldRefused, "options.num_gpux"),
     (404, 'model "x" not found, try pulling it first', errors.BackendModelNotFound, None),
     (400, "prompt too long; exceeded max context length by 12 tokens", errors.ContextTooLong, None),
     (400, "the input length exceeds the context length", errors.ContextTooLong, None),
