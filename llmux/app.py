@@ -26,15 +26,18 @@ from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
+from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
 from llmux.gateway.counting import Counter
+from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
-from llmux.gateway.gateway import Gateway, Parts, Settings
+from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
+from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.registry import Registry, Source
@@ -127,6 +130,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     ground.registry.configure(_sources(places, routes), config.routing.models_refresh)
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
+    ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -146,6 +150,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
             answers,
             _bytes(config.conversation.keep_mb),
         ).respond,
+        embed=Embedder(parts, settings),
         library=Library(answers.find, answers.earlier, answers.forget),
         count=_whole(conversations, count),
         explain=_whole(conversations, explain),
@@ -194,7 +199,7 @@ def _whole(
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
     dialect, maker = TABLE[endpoint.dialect], endpoint.maker
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
     transport = HttpTransport(endpoint.base_url, ground.session)
     return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
 

@@ -77,9 +77,9 @@ class BadRequest(GatewayError):
 
 
 class Unsupported(BadRequest):
-    """The request is well formed, but no backend of ours can do this."""
+    """The request is well formed, but this backend cannot do it; another may. Or none of ours can."""
 
-    kind = "unsupported"
+    kind, retry = "unsupported", Retry.ELSEWHERE
 
 
 class NotOffered(Unsupported):
@@ -90,8 +90,6 @@ class NotOffered(Unsupported):
 
 class MediaNotFetched(Unsupported):
     """A link of the client's leads nowhere that may be reached, and the backend takes no links; another may."""
-
-    retry = Retry.ELSEWHERE
 
 
 class ContentRefused(BadRequest):

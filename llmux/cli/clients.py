@@ -10,7 +10,8 @@ class Program(Value, kw_only=True):
 
     In the values of `environment`, {url} is the gateway's address, {token} what lets the client in and {certificate}
     the file of the gateway's own certificate; a value that comes out empty is not set. `cleared` variables would
-    contradict these. `arguments`, with the same {url}, stand before the person's own.
+    contradict these. `arguments`, with the same {url}, stand before the person's own. `settings` are files that the
+    client reads at the place which a variable names: the variable -> the file's name and its content.
     """
 
     command: str
@@ -18,6 +19,7 @@ class Program(Value, kw_only=True):
     environment: Mapping[str, str]
     cleared: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    settings: Mapping[str, tuple[str, str]] = {}
 
 
 CLIENTS: Mapping[str, Program] = {
@@ -51,6 +53,13 @@ CLIENTS: Mapping[str, Program] = {
             "GEMINI_API_KEY": "{token}",
             "NODE_EXTRA_CA_CERTS": "{certificate}",
         },
-        cleared=("GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI"),  # they lead it past GEMINI_API_KEY
+        cleared=("GOOGLE_API_KEY", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA"),  # past GEMINI_API_KEY
+        # A login that its own settings name would lead it past the gateway. These stand above the person's.
+        settings={
+            "GEMINI_CLI_SYSTEM_SETTINGS_PATH": (
+                "gemini-cli.json",
+                '{"security": {"auth": {"selectedType": "gemini-api-key"}}}\n',
+            )
+        },
     ),
 }

@@ -16,10 +16,11 @@ from llmux.cli.address import Address, address_of, health
 from llmux.cli.clients import CLIENTS, Program
 from llmux.cli.terminal import Failure
 from llmux.config.schema import Config
+from llmux.store.open import state_file
 
 HELP = """Start a client on this gateway.
 
-Its environment is set, nothing of it is written down. When no gateway runs at the configured address, one is started
+Its environment is set, no token is written down. When no gateway runs at the configured address, one is started
 for as long as the client runs. What stands after CLIENT is the client's own.
 
 \b
@@ -76,7 +77,19 @@ def changes(program: Program, address: Address) -> dict[str, str]:
     """The variables that point `program` at the gateway."""
     values = {"url": address.url, "token": address.token, "certificate": address.certificate}
     wanted = {name: value.format_map(values) for name, value in program.environment.items()}
-    return {name: value for name, value in wanted.items() if value}
+    return {name: value for name, value in wanted.items() if value} | _settings(program)
+
+
+def _settings(program: Program) -> dict[str, str]:
+    """The files that `program` is to read, written beside what llmux keeps: nothing in them is secret."""
+    folder = state_file(os.environ).parent
+    for name, content in program.settings.values():
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / name).write_text(content, "utf-8")
+        except OSError as error:
+            raise Failure(f"cannot write {folder / name}, which {program.command} needs: {error.strerror}") from None
+    return {variable: str(folder / name) for variable, (name, _) in program.settings.items()}
 
 
 def arguments(program: Program, address: Address) -> list[str]:

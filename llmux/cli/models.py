@@ -79,6 +79,7 @@ async def _look(loaded: Loaded, providers: Sequence[str], *, anew: bool) -> dict
                     "backends": [backend.name for backend in offer.backends],
                     "context": offer.card.context,
                     "max_output": offer.card.max_output,
+                    "answers": offer.card.answers,
                     "capabilities": offer.card.capabilities,
                     "state": standings[offer.backends[0].name],
                     "details": dict(offer.card.details),
@@ -99,7 +100,7 @@ def _tell(told: Mapping[str, Any]) -> None:
             model["provider"] or "(role)",
             _size(model["context"]),
             _size(model["max_output"]),
-            ", ".join(model["capabilities"]) or "-",
+            (", ".join(model["capabilities"]) or "-") if model["answers"] else "embeddings",
             model["state"],
         )
         for model in told["models"]

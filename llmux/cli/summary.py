@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import click
 
+from llmux.cli.clients import CLIENTS
 from llmux.cli.terminal import heading, table
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
@@ -44,7 +45,9 @@ def show_clients(config: Config, url: str) -> None:
     heading("Point a client at it")
     click.echo(f"  Claude Code   ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude")
     click.echo(f"  OpenAI SDKs   OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={token} python app.py")
-    click.echo("  or simply     llmux launch claude")
+    click.echo(f"  Google SDKs   GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={token} python app.py")
+    click.echo(f"  Ollama        OLLAMA_HOST={url} python app.py")
+    click.echo(f"  or simply     llmux launch {' | '.join(CLIENTS)}")
 
 
 def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:
         backend.name if backend.enabled else f"{backend.name} (disabled)",
         backend.dialect,
         f"{profile.context:,}" if profile.context else "any",
-        ", ".join(word for word, can in abilities.items() if can) or "text",
+        "embeddings" if backend.embeddings else ", ".join(word for word, can in abilities.items() if can) or "text",
         " ".join(backend.match) or "any name",
         ", ".join([*_limits(backend), *(f"{limit} at {backend.provider}" for limit in _pace(of_provider))]) or "none",
     )

@@ -74,6 +74,7 @@ class Backend(Section):
     vision: bool | None = None  # None: what is known of the model
     thinking: bool | None = None
     tools: bool | None = None
+    embeddings: bool = False  # it embeds, and takes no chats; others do not embed
     tool_repair: bool | None = None  # None: as tool_repair of the whole; true: also where bytes would pass as they come
     tool_text: bool = False  # its model prints calls as text: they are found there
     profile: dict[str, object] = {}  # what else the model takes on the wire: fields of Profile, by their names
@@ -121,6 +122,8 @@ class Routing(Section):
     """How a backend is chosen."""
 
     thinking: Literal["prefer", "require"] = "prefer"
+    affinity: bool = False  # a conversation stays with the backend that answered it last
+    affinity_ttl: Positive = 300  # s since its last answer
     models_refresh: Span = 3600  # s between two looks at what providers list; 0: never
 
 
@@ -153,6 +156,7 @@ class Config(Section):
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
     drain_timeout: Span = 30  # s given to open answers at a stop
+    auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
     tool_repair: bool = True  # calls that stray from their tool's schema are put right
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "text", "json"] = "auto"

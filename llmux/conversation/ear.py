@@ -78,8 +78,11 @@ class Ear:
             parts = fold(self._events).parts
         except GatewayError:  # it broke off: nobody will go on from it
             return None
-        turn, key = turns.read(parts), turns.key(parts, ids=self._ids)
-        return (key, msgspec.json.encode(turn)) if turn is not None and key else None
+        turn = turns.read(parts)
+        if turn is None:  # nearly always
+            return None
+        key = turns.key(parts, ids=self._ids)
+        return (key, msgspec.json.encode(turn)) if key else None
 
 
 def _brings_reasoning(request: Request) -> bool:

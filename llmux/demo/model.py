@@ -56,6 +56,8 @@ def input_tokens(request: Request) -> int:
 
 
 def _parts(request: Request, talk: Conversation, name: str, repeat: int) -> tuple[Part, ...]:
+    if not request.messages:  # so an Ollama's client has a model loaded: it asks for no answer
+        return ()
     if name == "decline":
         return (Refusal(text="I am the demo model that declines. I will not do that."),)
     calls = planning.calls(request, talk)

@@ -5,29 +5,35 @@ The same call always gets the same bytes, ids and dates too; only `flaky` counts
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from llmux.demo import naming, speak
+from llmux.demo.embedding import embed
 from llmux.demo.faults import FAULTS, Fault, Scene
 from llmux.demo.listing import CREATED, cards
 from llmux.demo.model import answer, input_tokens
 from llmux.demo.naming import Name
 from llmux.demo.script import beats
 from llmux.demo.speak import Act, Acts
-from llmux.dialects.base import Address, AnswerForm, Counting, Dialect, Form
+from llmux.dialects.base import Address, AnswerForm, Counting, Dialect, Embedding, Form
 from llmux.dialects.listing import Asked, Enquiry
 from llmux.dialects.paths import Paths, starred, tidy
 from llmux.errors import BadRequest, GatewayError, NotFound
+from llmux.ir.events import Event, MessageEnd, MessageStart
+from llmux.ir.response import FinishReason
+from llmux.ir.usage import Usage
 from llmux.transports.base import Call
 
 HEADER = "x-llmux-demo"
 Play = Callable[[Call], Iterator[Act]]
 Role = tuple[Dialect, Play]  # in which dialect what is done
 
+# An answer of one piece, which a fault may break.
+DONE: Sequence[tuple[Event, ...]] = ((MessageStart("", ""),), (MessageEnd(FinishReason.END, Usage()),))
 NO_FAULT = Fault("the answer as it should be", lambda scene: scene.complete)
 
 
@@ -45,6 +51,8 @@ class Provider:
             yield from ((path, (dialect, partial(self._chat, dialect, form))) for path in form.inbound)
         if (counting := dialect.counting) is not None:
             yield from ((path, (dialect, partial(_count, counting))) for path in counting.inbound)
+        if (embedding := dialect.embedding) is not None:
+            yield from ((path, (dialect, partial(self._embed, dialect, embedding))) for path in embedding.inbound)
 
     def perform(self, call: Call) -> Acts:
         """Everything that is done for `call`. It never raises: an error is an answer."""
@@ -76,7 +84,17 @@ class Provider:
         voice = speak.Voice(dialect, dialect.form(request.form), told)
         if request.stream:
             return speak.stream(fault.play(scene), voice)
-        return speak.whole(fault.play(scene), response, voice)
+        return speak.whole(fault.play(scene), voice.form.encode_response(response, told), voice)
+
+    def _embed(self, dialect: Dialect, embedding: Embedding, call: Call) -> Iterator[Act]:
+        """Any model embeds, unless its name is that of a fault."""
+        request = embedding.decode_request(call.body, _address(call))
+        name, fault = self._casting(request.model, call)
+        told = AnswerForm(_id(call), request.model, CREATED)
+        body = embedding.encode_response(embed(request), request, told)
+        script = fault.play(Scene(DONE, name.settings, self._asked[name.word]))
+        self._asked[name.word] += 1
+        return speak.whole(script, body, speak.Voice(dialect, dialect, told))
 
     def _casting(self, model: str, call: Call) -> tuple[Name, Fault]:
         """Which model plays, and how it goes wrong: as the header says, else as the model's name says.

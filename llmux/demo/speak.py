@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from llmux.demo.script import Fail, Halt, Pause, Raw, Script, Tell
 from llmux.dialects.base import AnswerForm, Dialect, Form
 from llmux.ir.events import StreamError
-from llmux.ir.response import Response
 from llmux.ir.value import Value
 
 DOCUMENT = "application/json"
@@ -49,9 +48,9 @@ def stream(script: Script, voice: Voice) -> Iterator[Act]:
                 yield step
 
 
-def whole(script: Script, response: Response, voice: Voice) -> Iterator[Act]:
+def whole(script: Script, body: bytes, voice: Voice) -> Iterator[Act]:
     """The acts of an answer that comes as one document. Where a stream would stop in the middle, so does this."""
-    body, said = voice.form.encode_response(response, voice.answer), 0
+    said = 0
     for step in script:
         match step:
             case Tell(events=(StreamError(error=error),)):

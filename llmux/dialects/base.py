@@ -11,6 +11,7 @@ from llmux.dialects.keeping import Keeping
 from llmux.dialects.listing import Listing
 from llmux.errors import GatewayError
 from llmux.ir.capability import Target
+from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.request import Request
 from llmux.ir.response import Response
@@ -24,13 +25,15 @@ class Outbound(Value):
     """A request in a backend's wire, before transforms, signing and sending.
 
     `body` is the JSON object to send. `names` undoes the renaming of tools in the answer. `warnings` say what the
-    translation left out or bent: `dropped=top_k`, `approx=reasoning`.
+    translation left out or bent: `dropped=top_k`, `approx=reasoning`. `unstopped` are the stop sequences that the
+    backend is not told of.
     """
 
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
     names: Names = SAME
     warnings: tuple[str, ...] = ()
+    unstopped: tuple[str, ...] = ()
 
 
 class Address(Value):
@@ -130,6 +133,24 @@ class Counting(Value):
     encode_response: Callable[[int], bytes]
 
 
+class DecodeEmbedding(Protocol):
+    """What a client sent -> what it wants embedded. Raises BadRequest, with the path of what is at fault in `param`."""
+
+    def __call__(self, body: bytes, at: Address = NOWHERE) -> EmbeddingRequest:
+        """`at` matters to dialects that have the model's name in the path."""
+
+
+class Embedding(Value, kw_only=True):
+    """How the dialect asks for embeddings. Paths are as in `Form`. `decode_response` raises BackendGarbled."""
+
+    inbound: tuple[str, ...]
+    path: str
+    decode_request: DecodeEmbedding
+    encode_request: Callable[[EmbeddingRequest, Target], Outbound]
+    decode_response: Callable[[bytes], Embeddings]
+    encode_response: Callable[[Embeddings, EmbeddingRequest, AnswerForm], bytes]
+
+
 class Dialect(Form, kw_only=True):
     """All that llmux knows of one wire. It is its own main form: backends are asked in it, whatever their client spoke.
 
@@ -142,6 +163,7 @@ class Dialect(Form, kw_only=True):
     headers: Mapping[str, str] = {}  # sent with every request to a backend
     forwarded: tuple[str, ...] = ()  # the client's headers that a backend of the same dialect gets
     session_headers: tuple[str, ...] = ()  # the client's headers that name its conversation
+    caches_marked: bool = False  # a prompt is cached up to the marks in it, and not at all without any
     encode_request: Callable[[Request, Target], Outbound]
     repair: Callable[[Mapping[str, Any]], dict[str, Any]]  # a client's own document without what backends refuse
     decode_response: Callable[[bytes, Names], Response]
@@ -149,10 +171,13 @@ class Dialect(Form, kw_only=True):
     decode_error: Callable[[int, Mapping[str, str], bytes], GatewayError]
     encode_error: Callable[[GatewayError, str], ErrorForm]
     counting: Counting | None = None
+    embedding: Embedding | None = None
     forgetful: bool = False  # its clients bring no reasoning back, or lose the proofs of it: it is kept for them
     call_ids: bool = True  # its clients tell tool calls apart by id
     keeping: Keeping | None = None  # its API knows answers that were kept
     listing: Listing | None = None
+    # A field that a backend may refuse -> how its profile is changed by that, so that the same is said in another way.
+    otherwise: Mapping[str, Mapping[str, Any]] = {}
     losses: Mapping[str, str]  # what a request or an answer cannot say in this wire -> what becomes of it
 
     def form(self, name: str) -> Form:
@@ -164,13 +189,27 @@ class Dialect(Form, kw_only=True):
         return (self, *self.forms.values())
 
 
-def backend_path(form: "Form | Counting", model: str, *, stream: bool = False, query: str = "") -> str:
+MODELS = "models/"
+# A name that begins with one of these says itself below what it stands: tuned models, and those of a project on Vertex.
+COLLECTIONS = ("tunedModels/", "projects/", "publishers/")
+
+
+def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
+    """Those of the stop sequences `stop` that a backend is not `told` of, each once. An empty one ends nothing."""
+    left = dict.fromkeys(stop)
+    for word in ("", *told):
+        left.pop(word, None)
+    return tuple(left)
+
+
+def backend_path(form: "Form | Counting | Embedding", model: str, *, stream: bool = False, query: str = "") -> str:
     """Where a backend is asked for `model`. The client's `query`, encoded, follows what the path itself asks for."""
     path = form.path
     if stream and isinstance(form, Form) and form.stream_path:
         path = form.stream_path
     if "{" in path:
-        path = path.replace("{model}", quote(model.removeprefix("models/"), safe="/@"))
+        below = "{model}" if not model.startswith(COLLECTIONS) else f"{MODELS}{{model}}"
+        path = path.replace(below, quote(model.removeprefix(MODELS), safe="/@"))
     if not query:
         return path
     path, _, ours = path.partition("?")

@@ -27,6 +27,7 @@ from llmux.errors import (
     QuotaUsedUp,
     RateLimited,
     TooLarge,
+    Unsupported,
 )
 from llmux.ir.value import Value
 
@@ -86,6 +87,12 @@ STATUSES: Mapping[int, type[GatewayError]] = {
     529: Overloaded,
 }
 
+# What may mean that the model cannot do what is asked: OpenRouter says so with 404, llama.cpp with 500.
+MAY_MEAN_CANNOT = frozenset({ClientErrorUpstream, BackendModelNotFound, BackendFailed})
+
+# Fields that cannot be left out: who refuses one cannot do what is asked.
+INDISPENSABLE = frozenset({"tools", "functions"})
+
 # Phrases in lower case -> what they mean when neither word nor status says more than "bad request" or "failed".
 PHRASES: Mapping[type[GatewayError], tuple[str, ...]] = {
     ContextTooLong: (
@@ -125,16 +132,42 @@ PHRASES: Mapping[type[GatewayError], tuple[str, ...]] = {
     ),
 }
 
-# Wordings that name the field a backend will not take.
+# Wordings that name the field a backend will not take: its path, or the place that it is in and its name.
 FIELD_WORDINGS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"^([\w.-]+): extra inputs are not permitted",
-        r"(?:unknown|unsupported|unrecognized) (?:parameter|value|field|argument)s?:? ['\"`]([\w.]+)['\"`]",
+        r"extra inputs are not permitted, field: ['\"`]([\w.\[\]]+)['\"`]",  # Fireworks
+        r"(?:unknown|unsupported|unrecognized) (?:parameter|value|field|argument)s?:? ['\"`]([\w.\[\]]+)['\"`]",
         r"unrecognized request arguments? supplied: ([\w.]+)",
-        r"^`([\w.]+)` is (?:deprecated|not supported) (?:for|on|by) this model",
+        r"^`([\w.]+)` is (?:deprecated|not supported) (?:for|on|by|with) this model",
+        r"^`\w+` and `(\w+)` cannot both be specified",  # Claude, of temperature and top_p
         r"does not support the ['\"`]?([\w.]+)['\"`]? (?:parameter|field)",
+        r"does not support parameter ['\"`]?(\w+)",  # xAI
+        r"['\"`]([\w.]+)['\"`] ?: property ['\"`](\w+)['\"`] is unsupported",  # Groq, of a message
+        r"property ['\"`]([\w.]+)['\"`] is unsupported",  # Groq, Cerebras
+        r"unknown name \"(\w+)\": cannot find field",  # Google, in OpenAI's API
+        r"extraneous key \[(\w+)\] is not permitted",  # Bedrock
+        r"invalid parameter: ['\"`](\w+)['\"`] of type ['\"`]\w+['\"`] is not supported",
+        r"this (response_format) type is unavailable",  # DeepSeek
     )
+)
+# A refusal of the field that the backend names beside its words.
+OF_THE_FIELD = re.compile(
+    r"(?:is|are) not supported (?:with|by|for|on) (?:this|the ['\"`][\w.-]+['\"`]) model", re.IGNORECASE
+)
+# What a model cannot do at all, though the request is right: another backend's model may.
+CANNOT = re.compile(
+    r"(?:does not|doesn't|do not) support (?:the use of )?"
+    r"(?:tools?|tool use|tool calling|function calling|functions|vision|images?|image inputs?|audio|pdfs?|insert|chat"
+    r"|generate|completion)\b"
+    r"|(?:tool use|tool calling|function calling|image input|vision) is not (?:supported|enabled|available)"
+    r"|is not enabled for (?:this model|models/)"
+    r"|(?:is|are) only supported by certain models"
+    r"|no endpoints found that support"
+    r"|unknown variant .?image_url"
+    r"|tool choice requires --enable-auto-tool-choice",
+    re.IGNORECASE,
 )
 EFFORT = re.compile(r"does not support effort level", re.IGNORECASE)
 THINKING = re.compile(
@@ -184,11 +217,15 @@ def classify(
     param: str | None = None,
 ) -> GatewayError:
     """The failure that these mean. `code` and `kind_word` are the backend's own words, "" or None when it has none."""
-    raised, field = _meaning(status, message, (code or "", kind_word)), param
+    raised, field = _meaning(status, message, (code or "", kind_word)), _path(param)
     if raised is ClientErrorUpstream and (named := refused_field(message)):
         raised, field = FieldRefused, named
-    if raised is FieldRefused and not (field := refused_field(message) or field):
+    elif raised is ClientErrorUpstream and field and OF_THE_FIELD.search(message):
+        raised = FieldRefused
+    if raised is FieldRefused and not (field := field or refused_field(message)):
         raised = ClientErrorUpstream
+    if (raised in MAY_MEAN_CANNOT and CANNOT.search(message)) or (raised is FieldRefused and field in INDISPENSABLE):
+        raised = Unsupported
     return raised(
         SENTENCES.get(raised) or message[:MAX_MESSAGE] or f"The backend failed with status {status}.",
         retry_after=retry_after(headers, message),
@@ -213,11 +250,16 @@ def _meaning(status: int, message: str, words: tuple[str, str]) -> type[GatewayE
     return ClientErrorUpstream if status in CLIENT_ERRORS else BackendFailed
 
 
+def _path(field: str | None) -> str | None:
+    """`messages[0].role` as `messages.0.role`."""
+    return field.replace("[", ".").replace("]", "") if field else field
+
+
 def refused_field(message: str) -> str | None:
-    """The field that `message` says is not taken."""
+    """The path of the field that `message` says is not taken."""
     for wording in FIELD_WORDINGS:
         if found := wording.search(message):
-            return found[1]
+            return _path(".".join(found.groups()))
     if EFFORT.search(message):
         return "output_config.effort"
     return "thinking" if THINKING.search(message) else None

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from llmux.ir.value import Value
 
 ID_PREFIX = "tu_"
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Alphabet(Value):
@@ -83,6 +84,20 @@ def legal_id(id: str, limit: int = 64) -> str:  # noqa: A002 - the word of both 
     if id.isprintable() and len(readable := ID_PREFIX + _base64(id)) <= limit:
         return readable
     return ID_PREFIX + _sha256(id)[:24]
+
+
+def exact_id(id: str, length: int) -> str:  # noqa: A002 - the word of both APIs
+    """`id`, or the digest that stands for it if it is not made of exactly `length` ASCII letters and digits.
+
+    The same for every request; the id cannot be read out of it.
+    """
+    if len(id) == length and id.isascii() and id.isalnum():
+        return id
+    number, spelled = int(_sha256(id), 16), ""
+    while len(spelled) < length:
+        number, digit = divmod(number, len(DIGITS))
+        spelled += DIGITS[digit]
+    return spelled
 
 
 def original_id(id: str) -> str:  # noqa: A002 - the word of both APIs

@@ -56,6 +56,7 @@ class Answer:
         self._clock = clock
         self._normaliser = normaliser
         self._ended = self._at_eof = self._heard = False
+        self._complete = False  # the backend has said all of it
         self._watch = Watch(clock, reply, deadline, "The backend did not begin its answer in time.")
 
     async def hold(self, idle: float) -> Batch:
@@ -100,7 +101,7 @@ class Answer:
         """Let go of the backend: its connection is kept if the answer was read to its end, else cut."""
         self._watch.stop()
         try:
-            if self._ended and not self._at_eof:
+            if self._complete and not self._at_eof:
                 await self._linger()
         finally:
             self._reply.close()
@@ -109,6 +110,7 @@ class Answer:
         data = await self._reply.read()
         self._at_eof = not data
         events = self._decoder.feed(data) if data else self._decoder.close()
+        self._complete = bool(events) and ended(events)
         if self._normaliser is None:
             return events
         self._heard = self._heard or any(map(says_something, events))

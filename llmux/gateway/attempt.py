@@ -12,6 +12,7 @@ from llmux.ir.fold import explode
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.normalise.normaliser import Normaliser, normaliser
+from llmux.normalise.stopping import StopStage
 from llmux.responder import Context
 from llmux.transports.base import Call, Reply, Transport
 
@@ -70,7 +71,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}
     reply = await route.transport.open(Call(outgoing.path, headers, outgoing.body), patience)
-    meant = None if outgoing.verbatim else _normaliser(request, to)
+    meant = None if outgoing.verbatim else _normaliser(request, to, outgoing.unstopped)
     try:
         answer = await _begin(reply, _Asked(request, outgoing, route.dialect, meant), clock, deadline)
     except BaseException:
@@ -86,7 +87,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     return Attempt(held, answer, outgoing, _seen(reply.headers) if outgoing.verbatim else (), meant)
 
 
-def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
+def _normaliser(request: Request, to: Recipient, unstopped: tuple[str, ...]) -> Normaliser | None:
     forbidden = request.tool_choice is not None and request.tool_choice.mode == "none"
     return normaliser(
         () if forbidden else request.tools,
@@ -94,6 +95,7 @@ def _normaliser(request: Request, to: Recipient) -> Normaliser | None:
         printed=to.backend.tool_text,
         tags=to.profile.think_tags,
         turn=len(request.messages),
+        stop=StopStage(unstopped, request.choices) if unstopped else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""How many tokens a request has: asked of the backend where its dialect can say, else estimated.
+"""How many tokens a request has: asked of the backend where its dialect can say, else counted or estimated here.
 
 An auxiliary call: it is tried once, counts in no window, and a failure rests nobody.
 """
@@ -34,14 +34,16 @@ class Counter(Value):
     async def __call__(self, request: Request, context: Context) -> tuple[int, bool]:
         """The number, and whether it is an estimate."""
         plan = await self.planner.plan(request, context.client)
-        for name in plan.choice.plan[:1]:
-            try:
-                counted = await self._ask(request, context, plan.pool[name])
-            except GatewayError:
-                break
-            if counted is not None:
-                return counted, False
-        return await self.planner.count(request), True
+        backend = plan.pool[plan.choice.plan[0]] if plan.choice.plan else None
+        counted = await self._asked(request, context, backend) if backend else None
+        return (await self.planner.count(request, backend), True) if counted is None else (counted, False)
+
+    async def _asked(self, request: Request, context: Context, backend: Backend) -> int | None:
+        """What the backend says; None where it cannot."""
+        try:
+            return await self._ask(request, context, backend)
+        except GatewayError:
+            return None
 
     async def _ask(self, request: Request, context: Context, backend: Backend) -> int | None:
         route = self.routes[backend.provider]

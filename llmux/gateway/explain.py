@@ -9,7 +9,7 @@ from llmux.clock import Clock
 from llmux.errors import GatewayError
 from llmux.gateway.attempt import Route
 from llmux.gateway.ledger import Ledger
-from llmux.gateway.outbound import Recipient, prepare
+from llmux.gateway.outbound import prepare, recipient
 from llmux.gateway.planner import Planner
 from llmux.ir.capability import Profile
 from llmux.ir.request import Request
@@ -31,25 +31,27 @@ class Explainer(Value):
     async def __call__(self, request: Request, context: Context) -> Mapping[str, Any]:
         """What llmux would do with `request` now, as a JSON object."""
         plan = await self.planner.plan(request, context.client)
+        first = plan.pool[plan.choice.plan[0]] if plan.choice.plan else None
         told: dict[str, Any] = {
             "model": request.model,
             "dialect": request.dialect,
             "needs": {
                 "capabilities": sorted(capability.value for capability in plan.needs.capabilities),
-                "tokens": await self.planner.count(request),
+                "tokens": await self.planner.count(request, first),
                 "tokens_at_most": plan.needs.bytes,
                 "output_tokens": plan.needs.output_tokens,
             },
             "plan": list(plan.choice.plan),
+            "kept_with_conversation": plan.choice.plan[0] if plan.choice.kept else None,
             "refused": {
                 name: {"why": refusal.why, "reason": refusal.reason} for name, refusal in plan.choice.refused.items()
             },
             "warnings": list(plan.choice.warnings),
         }
-        if not plan.choice.plan:
+        if first is None:
             error = selector.refuse(plan.choice, plan.needs, self.clock.now())
             return told | {"error": {"status": error.status, "message": error.message}}
-        return told | {"upstream": self._upstream(request, context, plan.pool[plan.choice.plan[0]])}
+        return told | {"upstream": self._upstream(request, context, first)}
 
     def _upstream(self, request: Request, context: Context, backend: Backend) -> Mapping[str, Any]:
         route = self.routes[backend.provider]
@@ -58,7 +60,7 @@ class Explainer(Value):
         told = {"backend": backend.name, "model": model, "dialect": route.dialect.name}
         try:
             outgoing = prepare(
-                request, context, Recipient(backend, route.dialect, self.profiles(backend, model), route.maker, without)
+                request, context, recipient(backend, route.dialect, self.profiles(backend, model), route.maker, without)
             )
         except GatewayError as error:
             return told | {"error": {"status": error.status, "message": error.message}}

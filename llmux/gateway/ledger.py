@@ -1,4 +1,5 @@
-"""The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses.
+"""The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses, and
+what is known of its conversations (`affinity`) and of its way of counting (`ratios`).
 
 The rules are routing's (`windows`, `cooldown`), the numbers are the store's; this is the shell between them. What it
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
@@ -9,9 +10,11 @@ from typing import Literal
 
 from llmux.clock import Clock
 from llmux.errors import GatewayError
+from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Reservation, WindowUse
 from llmux.gateway.limits import Keeper
+from llmux.gateway.ratios import Ratios
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
@@ -56,8 +59,10 @@ class Ledger:
 
     def __init__(self, store: Store, clock: Clock, tell: Listener, limits: Keeper) -> None:
         self._clock, self._tell, self._limits = clock, tell, limits
+        self.affinity = Affinity(clock)
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
+        self.ratios = Ratios(self._books, clock)
         self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
         self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
 
@@ -165,6 +170,7 @@ class Ledger:
             await self._books.flush()
             await self._rests.refresh()
             await self._learnt.refresh()
+            await self.ratios.refresh()
             await self._budget.refresh()
         except StoreError:
             return  # the books have told it; the next time may do better

@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 
 from llmux.dialects.base import SAME, Dialect, Names, backend_path
+from llmux.dialects.names import exact_id
 from llmux.errors import Unsupported
 from llmux.ir.capability import Profile, Target
+from llmux.ir.content import ToolCall
 from llmux.ir.request import Original, ReasoningControl, Request
 from llmux.ir.value import Value
 from llmux.responder import Context
+from llmux.routing.cache_marks import marked
 from llmux.routing.catalog import Backend, Transforms, backend_model
 from llmux.routing.transforms import apply, leave_out
 
@@ -31,21 +34,34 @@ class Outgoing(Value):
     names: Names = SAME
     warnings: tuple[str, ...] = ()
     replays: bool = False  # see Opened
+    unstopped: tuple[str, ...] = ()  # see Outbound
 
 
 class Recipient(Value):
-    """Who a request is prepared for. `without` are fields that it has refused before."""
+    """Who a request is prepared for. `without` are fields that it has refused before, and that are left out.
+
+    `otherwise` are those of what it has refused that can be said in another way: `profile` says how. See `recipient`.
+    """
 
     backend: Backend
     dialect: Dialect
     profile: Profile = Profile()
     maker: str = ""
     without: frozenset[str] = frozenset()
+    otherwise: frozenset[str] = frozenset()
 
     @property
     def replays(self) -> bool:
         """Whether the model wants the reasoning of earlier turns back."""
         return self.profile.reasoning_replay != "never" or self.profile.signed_calls
+
+
+def recipient(backend: Backend, dialect: Dialect, profile: Profile, maker: str, refused: frozenset[str]) -> Recipient:
+    """`backend`, whose model accepts what `profile` says, but for the fields that it has `refused`."""
+    otherwise = refused & dialect.otherwise.keys()
+    for field in sorted(otherwise):
+        profile = msgspec.structs.replace(profile, **dialect.otherwise[field])
+    return Recipient(backend, dialect, profile, maker, refused - otherwise, otherwise)
 
 
 def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
@@ -69,12 +85,14 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
         raise Unsupported("There is nothing to ask this backend: it loads no models.", param="messages")
     if _reasons(request) and not to.profile.thinking:
         request = msgspec.structs.replace(request, reasoning=ReasoningControl())
+    if dialect.caches_marked and to.backend.auto_cache and dialect.name != request.dialect:
+        request = marked(request)
     outbound = dialect.encode_request(request, Target(model, to.profile, to.maker))
-    body = msgspec.json.encode(_changed(outbound.body, to))
+    body = msgspec.json.encode(changed(outbound.body, to))
     forwarded = _forwarded(dialect, context) if dialect.name == request.dialect else {}
     headers = {**dialect.headers, **forwarded, **outbound.headers}
     path = backend_path(dialect, model, stream=request.stream)
-    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays)
+    return Outgoing(path, headers, body, False, outbound.names, outbound.warnings, to.replays, outbound.unstopped)
 
 
 def is_verbatim(request: Request, to: Recipient) -> bool:
@@ -86,6 +104,10 @@ def is_verbatim(request: Request, to: Recipient) -> bool:
     same = to.backend.verbatim and to.dialect.name == request.dialect
     if not same or original is None or (original.restored and to.replays) or _must_be_read(request, to):
         return False
+    if to.profile.call_id_length is not None and _has_other_ids(request, to.profile.call_id_length):
+        return False
+    if any(f'"{field.rpartition(".")[2]}"'.encode() in original.body for field in to.otherwise):
+        return False
     return (to.profile.thinking or not _reasons(request)) and not _is_contradicted(request, to)
 
 
@@ -96,6 +118,12 @@ def _reasons(request: Request) -> bool:
 def _is_contradicted(request: Request, to: Recipient) -> bool:
     """Whether the model would take an effort that comes with "off" for a wish to reason."""
     return to.profile.off_switch and request.reasoning.mode == "off" and request.reasoning.effort is not None
+
+
+def _has_other_ids(request: Request, length: int) -> bool:
+    """Whether a call's id would be refused: it came from another backend, earlier in the conversation."""
+    parts = (part for message in request.messages for part in message.parts)
+    return any(isinstance(part, ToolCall) and exact_id(part.id, length) != part.id for part in parts)
 
 
 def _must_be_read(request: Request, to: Recipient) -> bool:
@@ -111,10 +139,10 @@ def _kept(request: Request, original: Original, model: str | None, to: Recipient
         return original.body
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
     named = document if model is None else {**document, "model": model}
-    return msgspec.json.encode(_changed(named, to))
+    return msgspec.json.encode(changed(named, to))
 
 
-def _changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
+def changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:
     """What the owner wants otherwise, and without what the backend refuses."""
     changed = body if to.backend.transforms == Transforms() else apply(body, to.backend.transforms)
     return leave_out(changed, to.without) if to.without else changed

@@ -10,14 +10,17 @@ from typing import Literal
 from msgspec.structs import replace
 
 from llmux.clock import Clock
+from llmux.gateway.gauge import Gauge
 from llmux.gateway.ledger import Ledger
-from llmux.gateway.tokenizer import PIECE_CHARACTERS, Tokenizer
+from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Capability
+from llmux.ir.embedding import EmbeddingRequest
 from llmux.ir.naming import ALIAS, unaliased
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client
-from llmux.routing import requirements, selector, tokens
+from llmux.routing import requirements, selector
+from llmux.routing.affinity import conversation, stay
 from llmux.routing.catalog import Backend, Catalog, candidates
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Choice, Policy
@@ -25,18 +28,22 @@ from llmux.routing.selector import Choice, Policy
 # Plans that are remembered: a client asks for the same few models, but it may ask for any name.
 MOST_KEPT = 256
 
+NOT_COUNTED: Mapping[str, int] = {}
+
 
 class Plan(Value):
-    """What was decided, on which grounds. `tokens` were counted only where they decide.
+    """What was decided, on which grounds. `tokens`, by the backend's name, were counted only where they decide.
 
-    A request that is no longer than `room`, prompt and answer, fits into every backend of the pool.
+    A request that is no longer than `room`, prompt and answer, fits into every backend of the pool. `conversation`
+    names what the request belongs to, where it matters who answers it: b"" elsewhere.
     """
 
     needs: Needs
     pool: Mapping[str, Backend]
     choice: Choice
-    tokens: int | None
+    tokens: Mapping[str, int] = NOT_COUNTED
     room: float = math.inf
+    conversation: bytes = b""
 
 
 class Planner:
@@ -51,19 +58,33 @@ class Planner:
         tokenizer: Tokenizer,
     ) -> None:
         self._catalog = catalog
-        self._kept: dict[tuple[str, frozenset[Capability], str, tuple[str, ...]], Plan] = {}
-        self._tokenizer = tokenizer
+        self._kept: dict[tuple[str, frozenset[Capability], str, bool, tuple[str, ...]], Plan] = {}
+        self._gauge = Gauge(ledger.ratios, clock, tokenizer)
         self._ledger = ledger
         self._clock = clock
         self._thinking: Literal["prefer", "require"] = thinking
 
     async def plan(self, request: Request, client: Client) -> Plan:
         """Decide. A plan may be empty: its choice then says why."""
-        needs = requirements.read(request)
-        key = (request.model, needs.capabilities, needs.dialect, client.models)
+        plan = await self._plan(request, requirements.read(request), client)
+        affinity = self._ledger.affinity
+        if not affinity.is_on or len(plan.pool) < 2:  # noqa: PLR2004 - of one there is no first
+            return plan
+        named = conversation(request, client)
+        last = affinity.last(named)
+        conditions = self._ledger.conditions(list(plan.pool.values()), request.model) if last else {}
+        return replace(plan, conversation=named, choice=stay(plan.choice, last, conditions))
+
+    async def plan_embeddings(self, request: EmbeddingRequest, client: Client) -> Plan:
+        """The same for texts to embed. Each is read for itself: the longest must fit."""
+        prompt = requirements.longest(request)
+        return await self._plan(prompt, replace(requirements.read(prompt), embeddings=True), client)
+
+    async def _plan(self, request: Request, needs: Needs, client: Client) -> Plan:
+        key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests and needs.bytes + needs.output_tokens <= kept.room:
-            return Plan(needs, kept.pool, kept.choice, None, kept.room)
+            return Plan(needs, kept.pool, kept.choice, room=kept.room)
         if request.model.startswith(ALIAS):
             needs = replace(needs, model=unaliased(request.model))
         plan = await self._decide(request, needs, client)
@@ -80,7 +101,7 @@ class Planner:
 
     async def _decide(self, request: Request, needs: Needs, client: Client) -> Plan:
         pool = candidates(self._catalog, needs.model)
-        counted = await self.count(request) if selector.needs_count(needs, pool) else None
+        counted = await self._gauge.measure(request, pool) if selector.needs_count(needs, pool) else NOT_COUNTED
         choice = selector.choose(
             needs,
             pool,
@@ -93,20 +114,8 @@ class Planner:
         room = min((backend.profile.context or math.inf for backend in pool), default=math.inf)
         return Plan(needs, {backend.name: backend for backend in pool}, choice, counted, room)
 
-    async def count(self, request: Request) -> int:
-        """The request's tokens: counted where a tokenizer is installed, else estimated.
-
-        Made in slices: no request holds the event loop for long.
-        """
-        count = await self._tokenizer.counter()
-        total = tokens.media_tokens(request)
-        for piece in tokens.request_text(request):
-            if count is None:
-                total += tokens.estimate(piece)
-                await self._clock.sleep(0)
-                continue
-            text = piece.decode(errors="replace")
-            for start in range(0, len(text), PIECE_CHARACTERS):
-                total += count(text[start : start + PIECE_CHARACTERS])
-                await self._clock.sleep(0)
-        return total
+    async def count(self, request: Request, backend: Backend | None = None) -> int:
+        """The tokens of `request`, for `backend` if one is given. See `Gauge`."""
+        if backend is None:
+            return await self._gauge.estimate(request)
+        return (await self._gauge.measure(request, [backend]))[backend.name]

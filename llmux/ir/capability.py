@@ -52,11 +52,13 @@ class Profile(Value, kw_only=True):
     json_with_tools: bool = True  # takes a form of the answer beside tools
     custom_tools: bool = False
     call_ids: bool = True  # takes ids on tool calls and results
+    call_id_length: int | None = None  # takes none but ids of so many letters and digits
     signed_calls: bool = False  # refuses a call of the current turn that does not bring its maker's proof
     full_schemas: bool = True  # takes JSON Schema for tools; else the subset that its dialect knows
     parallel_tools: bool = True  # takes the field that switches parallel calls off
     stream_usage: bool = True  # takes stream_options.include_usage
     null_content: bool = True  # takes content: null beside tool calls
+    cache_breakpoints: bool = False  # takes OpenAI's marks of what to cache; else it caches by itself only
     think_tags: bool = False  # its server leaves reasoning in the text, between <think> and </think>
     prompt_cache_key: bool = False  # takes OpenAI's prompt_cache_key and safety_identifier
 

@@ -36,7 +36,10 @@ class MessageStart(Event):
 
 
 class PartStart(Event):
-    """A part begins, empty: Text(), Reasoning(), ToolCall(id, name). An Opaque part or a redacted one comes whole."""
+    """A part begins, empty: Text(), Reasoning(), ToolCall(id, name). An Opaque part or a redacted one comes whole.
+
+    A call brings the proofs that are known by then: many wires want them in front of it.
+    """
 
     index: int
     part: Part

@@ -66,7 +66,9 @@ class _Folding:
 
     def choices(self) -> tuple[Choice, ...]:
         ended = ((other, other.end) for _, other in sorted(self.others.items()))
-        return tuple(Choice(other.built(), end.finish_reason, end.stop_sequence) for other, end in ended if end)
+        return tuple(
+            Choice(other.built(), end.finish_reason, end.stop_sequence, end.details) for other, end in ended if end
+        )
 
     def _end(self, event: MessageEnd) -> None:
         self.end = event
@@ -102,6 +104,9 @@ def fold(events: Iterable[Event]) -> Response:
     """
     folding = _Folding()
     for event in events:
+        if type(event) is PartDelta:  # nearly all of a stream: a third of the time
+            folding.parts[event.index].deltas.append(event.delta)
+            continue
         folding.take(event)
         if end := folding.end:
             told = (end.finish_reason, end.usage, end.stop_sequence, end.details)
@@ -111,20 +116,21 @@ def fold(events: Iterable[Event]) -> Response:
 
 
 def explode(response: Response) -> Iterator[Event]:
-    """The events that tell `response`: each part in one delta."""
+    """The events that tell `response`: each part in one delta. A call begins with its proofs, as many wires want it."""
     yield MessageStart(response.id, response.model, response.usage)
     for index, part in enumerate(response.parts):
         yield from _explode_part(index, part)
     for number, choice in enumerate(response.others, 1):
         parts = (event for index, part in enumerate(choice.parts) for event in _explode_part(index, part))
-        yield OtherChoice(number, (*parts, MessageEnd(choice.finish_reason, Usage(), choice.stop_sequence)))
+        end = MessageEnd(choice.finish_reason, Usage(), choice.stop_sequence, choice.details)
+        yield OtherChoice(number, (*parts, end))
     yield MessageEnd(response.finish_reason, response.usage, response.stop_sequence, response.details)
 
 
 def _explode_part(index: int, part: Part) -> Iterator[Event]:
     field = GROWING.get(type(part))
     delta = getattr(part, field) if field else ""
-    states = part.states if isinstance(part, Reasoning | ToolCall) and delta else ()
+    states = part.states if isinstance(part, Reasoning) and delta else ()
     citations = part.citations if isinstance(part, Text) else ()
     empty: dict[str, Any] = {field: ""} if field else {}
     empty |= {"states": ()} if states else {}

@@ -26,6 +26,7 @@ class Choice(Value):
     parts: tuple[Part, ...]
     finish_reason: FinishReason
     stop_sequence: str | None = None
+    details: Extra | None = None
 
 
 class Response(Value):

@@ -22,6 +22,11 @@ class EventWriter:
         """The empty part that is open now, if any."""
         return self._open
 
+    @property
+    def index(self) -> int:
+        """The number of the part that was opened last."""
+        return self._index
+
     def write(self, out: list[Event], part: Part, delta: str) -> None:
         """Append `delta` to the open part if it is `part`, else close that one and open `part` first.
 

@@ -15,7 +15,7 @@ from llmux.normalise.toolbox import Repairs, Toolbox
 class Stage(Protocol):
     """Events -> events. Sync and deterministic; it never raises. What goes in in order comes out in order.
 
-    The end of an answer passes as it came: no stage makes one, and none holds anything back behind it.
+    The end of an answer passes as it came: no stage holds anything back behind it, and only the last one makes one.
     """
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
@@ -38,11 +38,13 @@ class Normaliser:
         return events
 
 
-def normaliser(tools: Sequence[Tool], *, repair: bool, printed: bool, tags: bool, turn: int = 0) -> Normaliser | None:
+def normaliser(
+    tools: Sequence[Tool], *, repair: bool, printed: bool, tags: bool, turn: int = 0, stop: Stage | None = None
+) -> Normaliser | None:
     """What the answer to a request with `tools` goes through; None when that is nothing.
 
     `repair`: calls are put right; `printed`: the model may print them as text; `tags`: and its reasoning in tags.
-    `turn`: how many messages the conversation has.
+    `turn`: how many messages the conversation has. `stop`: what ends its texts, where the backend does not.
     """
     repairs, toolbox = Repairs(), Toolbox(tools)
     stages: list[Stage] = []
@@ -52,4 +54,6 @@ def normaliser(tools: Sequence[Tool], *, repair: bool, printed: bool, tags: bool
         stages.append(TextStage(PrintedReader(toolbox, repairs, turn)))
     if repair and tools:
         stages.append(CallStage(toolbox, repairs))
+    if stop:
+        stages.append(stop)
     return Normaliser(stages, repairs) if stages else None

@@ -121,6 +121,8 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
         verbatim=at.verbatim,
+        auto_cache=config.auto_cache,
+        embeddings=written.embeddings,
         tool_repair=_repair(config.tool_repair, written.tool_repair),
         tool_text=written.tool_text,
         enabled=written.enabled and at.enabled,

@@ -43,8 +43,9 @@ def offers(catalog: Catalog, profile_of: Known, created: int) -> tuple[Offer, ..
 def _configured(catalog: Catalog) -> Iterator[Offer]:
     for backend in catalog.backends:
         if backend.enabled and backend.model != "*":
-            card = ModelCard(id=backend.name, owner=backend.provider)
-            yield Offer(_with(card, _facts(backend.profile)), (backend,))
+            card = ModelCard(id=backend.name, owner=backend.provider, answers=not backend.embeddings)
+            facts = {"context": backend.profile.context} if backend.embeddings else _facts(backend.profile)
+            yield Offer(_with(card, facts), (backend,))
 
 
 def _roles(catalog: Catalog) -> Iterator[Offer]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from llmux.ir.capability import Capability
-from llmux.ir.content import Audio, Document, Image, Inline, Part, Written
-from llmux.ir.request import ReasoningControl, Request
+from llmux.ir.content import Audio, Document, Image, Inline, Part, Text, Written
+from llmux.ir.embedding import EmbeddingRequest
+from llmux.ir.request import Message, ReasoningControl, Request, Role
 from llmux.ir.value import Value
 from llmux.routing.tokens import IMAGE_TOKENS, every_part, request_text
 
@@ -16,7 +17,8 @@ class Needs(Value):
     """What a request needs.
 
     `bytes` bounds the tokens of everything that is sent from above; `output_tokens` is what was asked for (0: nothing
-    was said). `dialect` is the only one in which it can be said, "" where any will do.
+    was said). `dialect` is the only one in which it can be said, "" where any will do. `embeddings`: it wants texts
+    embedded, and no answer.
     """
 
     model: str
@@ -24,6 +26,7 @@ class Needs(Value):
     bytes: int = 0
     output_tokens: int = 0
     dialect: str = ""
+    embeddings: bool = False
 
 
 def read(request: Request) -> Needs:
@@ -37,6 +40,13 @@ def read(request: Request) -> Needs:
     needed = frozenset(capability for capability, needed in asked.items() if needed)
     dialect = request.dialect if request.bound else ""
     return Needs(request.model, needed, _bound(request, media), request.max_output_tokens or 0, dialect)
+
+
+def longest(request: EmbeddingRequest) -> Request:
+    """The longest of the texts to embed, as a prompt: what holds it holds the others. Tokens are told in figures."""
+    texts = (one if isinstance(one, str) else " ".join(map(str, one)) for one in request.inputs)
+    message = Message(Role.USER, (Text(text=max(texts, key=len)),))
+    return Request(dialect="", model=request.model, messages=(message,))
 
 
 def _must_be_seen(part: Part) -> bool:

@@ -42,8 +42,8 @@ READY = Condition()
 class Refusal(Value):
     """Why a backend is not asked, in words for a person; `until` is the Unix time at which that ends, 0 if unknown.
 
-    `lacks` is what an unfit one is without: "enabled", "name", "dialect", "context", or words of Capability. `room` is
-    how long a prompt may be for one that is too small, in tokens.
+    `lacks` is what an unfit one is without: "enabled", "name", "kind", "dialect", "context", or words of Capability.
+    `room` is how long a prompt may be for one that is too small, `tokens` how long this one is taken to be there.
     """
 
     why: Why
@@ -51,17 +51,18 @@ class Refusal(Value):
     until: float = 0.0
     lacks: tuple[str, ...] = ()
     room: int = 0
+    tokens: int = 0
 
 
 class Case(Value):
     """What a rule judges beside the backend: the request, who asks, and the moment.
 
-    `tokens` is the length of the prompt, `allowed` are globs of what the client may use (none: everything), `now` is
-    Unix seconds.
+    `tokens` is the length of the prompt by the backend's name, where more is known of it than `Needs.bytes`: models cut
+    words differently. `allowed` are globs of what the client may use (none: everything), `now` is Unix seconds.
     """
 
     needs: Needs
-    tokens: int
+    tokens: Mapping[str, int] = {}
     allowed: Sequence[str] = ()
     conditions: Mapping[str, Condition] = {}
     now: float = 0.0
@@ -95,6 +96,13 @@ def other_name(backend: Backend, case: Case) -> Refusal | None:
     return Refusal("unfit", reason, lacks=("name",))
 
 
+def other_kind(backend: Backend, case: Case) -> Refusal | None:
+    """It embeds texts where an answer is wanted, or the other way round."""
+    if backend.embeddings == case.needs.embeddings:
+        return None
+    return Refusal("unfit", "only embeds" if backend.embeddings else "does not embed", lacks=("kind",))
+
+
 def incapable(backend: Backend, case: Case) -> Refusal | None:
     """It cannot do what is asked for."""
     words = (capability.value for capability in case.needs.capabilities)
@@ -118,10 +126,11 @@ def too_small(backend: Backend, case: Case) -> Refusal | None:
     if profile.max_output is not None:
         output = min(output, profile.max_output)  # a larger wish is cut to it before it is sent
     room = max(profile.context - output, 0)
-    if case.tokens <= room:
+    tokens = min(case.tokens.get(backend.name, case.needs.bytes), case.needs.bytes)
+    if tokens <= room:
         return None
-    reason = f"holds {profile.context} tokens, needs {case.tokens} and {output} for the answer"
-    return Refusal("unfit", reason, lacks=("context",), room=room)
+    reason = f"holds {profile.context} tokens, needs {tokens} and {output} for the answer"
+    return Refusal("unfit", reason, lacks=("context",), room=room, tokens=tokens)
 
 
 def not_permitted(backend: Backend, case: Case) -> Refusal | None:
@@ -160,6 +169,6 @@ def _seconds(seconds: float) -> str:
     return "ever" if math.isinf(seconds) else f"{math.ceil(seconds)} s"
 
 
-ABLE: tuple[Rule, ...] = (disabled, other_name, foreign, incapable)
+ABLE: tuple[Rule, ...] = (disabled, other_name, other_kind, foreign, incapable)
 LASTING: tuple[Rule, ...] = (*ABLE, too_small, not_permitted)
 EVERY: tuple[Rule, ...] = (*LASTING, resting, spent, full)

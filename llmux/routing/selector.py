@@ -17,6 +17,9 @@ __all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_c
 
 PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
 
+# What a backend lacks that the client does not mean at all.
+ANOTHERS = frozenset({"enabled", "name", "kind"})
+
 # When nobody knows when a place gets free, a client may ask again after this, s.
 SOON = 1.0
 
@@ -31,25 +34,26 @@ REMEDIES = {
 class Choice(Value):
     """The decision: `plan` names the backends to try in order; every other one is in `refused`.
 
-    `warnings` disclose what was given up ("dropped=thinking": nothing that fits can reason). `tokens` is what the
-    prompt was taken to hold.
+    `warnings` disclose what was given up ("dropped=thinking": nothing that fits can reason). `kept` is true when the
+    first one is first because it answered this conversation last.
     """
 
     plan: tuple[str, ...]
     refused: Mapping[str, Refusal]
     warnings: tuple[str, ...] = ()
-    tokens: int = 0
+    kept: bool = False
 
 
 class Policy(Value):
     """How to choose: at `now` (Unix seconds), with what regard for thinking.
 
-    `tokens` is a better figure for the prompt than `Needs.bytes`, when the caller has made one; see `needs_count`.
+    `tokens` are better figures for the prompt than `Needs.bytes`, by the backend's name, when the caller has made some;
+    see `needs_count`.
     """
 
     now: float
     thinking: Literal["prefer", "require"] = "prefer"
-    tokens: int | None = None
+    tokens: Mapping[str, int] = {}
 
 
 def choose(
@@ -64,8 +68,7 @@ def choose(
     `allowed` are globs of what the client may use, by the model's name as it asks for it or by the backend's; none: all
     of it. A backend that `conditions` does not know is ready. One that would have to wait for its pace comes last.
     """
-    tokens = needs.bytes if policy.tokens is None else min(policy.tokens, needs.bytes)
-    case = Case(needs, tokens, allowed, conditions, policy.now)
+    case = Case(needs, policy.tokens, allowed, conditions, policy.now)
     choice = _choose(pool, case)
     if choice.plan or policy.thinking == "require" or Capability.THINKING not in needs.capabilities:
         return choice
@@ -77,7 +80,7 @@ def needs_count(needs: Needs, pool: Sequence[Backend]) -> bool:
     """Whether a better figure than `needs.bytes` could decide anything: a backend is too small by bytes alone."""
     if all(backend.profile.context is None for backend in pool):
         return False
-    case = Case(_without_thinking(needs), needs.bytes)
+    case = Case(_without_thinking(needs))
     return any(judge(ABLE, backend, case) is None and too_small(backend, case) is not None for backend in pool)
 
 
@@ -92,7 +95,7 @@ def _choose(pool: Sequence[Backend], case: Case) -> Choice:
     fit = [name for name in verdicts if name not in refused]
     if len(fit) > 1:
         fit.sort(key=lambda name: conditions.get(name, READY).paced)  # stable: else in order
-    return Choice(tuple(fit), refused, tokens=case.tokens)
+    return Choice(tuple(fit), refused)
 
 
 def _without_thinking(needs: Needs) -> Needs:
@@ -114,11 +117,11 @@ def refuse(choice: Choice, needs: Needs, now: float) -> GatewayError:
         return _later(waiting, now)
     if any(refusal.why == "forbidden" for refusal in refusals):
         return Forbidden(f"llmux: this key may not use model {needs.model}")
-    serious = [refusal for refusal in refusals if not {"enabled", "name"}.intersection(refusal.lacks)]
+    serious = [refusal for refusal in refusals if not ANOTHERS.intersection(refusal.lacks)]
     if not serious:
         return _unknown(choice, needs)
-    rooms = [refusal.room for refusal in serious if "context" in refusal.lacks]
-    return _too_long(choice.tokens, max(rooms), needs.output_tokens) if rooms else _unsupported(serious)
+    small = [refusal for refusal in serious if "context" in refusal.lacks]
+    return _too_long(max(small, key=lambda refusal: refusal.room), needs) if small else _unsupported(serious)
 
 
 def _later(waiting: Mapping[str, Refusal], now: float) -> GatewayError:
@@ -131,15 +134,20 @@ def _later(waiting: Mapping[str, Refusal], now: float) -> GatewayError:
 
 
 def _unknown(choice: Choice, needs: Needs) -> GatewayError:
-    disabled = [name for name, refusal in choice.refused.items() if "enabled" in refusal.lacks]
-    why = f"disabled: {', '.join(disabled)}" if disabled else "no backend takes a model of this name"
+    why = "no backend takes a model of this name"
+    for lack in ("kind", "enabled"):
+        if names := [name for name, refusal in choice.refused.items() if lack in refusal.lacks]:
+            why = f"{choice.refused[names[0]].reason}: {', '.join(names)}"
+    if needs.embeddings:
+        why += "; set embeddings = true on a backend that embeds"
     return ModelNotFound(f"model: {needs.model} ({why})", param="model")
 
 
-def _too_long(tokens: int, room: int, output: int) -> GatewayError:
-    """The sentence that clients look for. `room` is what the output asked for leaves of the largest context."""
-    beside = f" (beside {output} tokens of output asked for)" if output else ""
-    return ContextTooLong(f"prompt is too long: {tokens} tokens > {room} maximum{beside}", param="messages")
+def _too_long(largest: Refusal, needs: Needs) -> GatewayError:
+    """The sentence that clients look for. The maximum is what the output asked for leaves of the largest context."""
+    beside = f" (beside {needs.output_tokens} tokens of output asked for)" if needs.output_tokens else ""
+    message = f"prompt is too long: {largest.tokens} tokens > {largest.room} maximum{beside}"
+    return ContextTooLong(message, param="messages")
 
 
 def _unsupported(serious: Iterable[Refusal]) -> GatewayError:

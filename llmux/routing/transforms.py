@@ -23,8 +23,14 @@ def apply(body: Mapping[str, Any], transforms: Transforms) -> dict[str, Any]:
     return renamed | dict(transforms.add)
 
 
-# Fields without which there is no request: a backend that names one does not mean that it should be left out.
-ESSENTIAL = frozenset({"model", "messages", "max_tokens", "stream"})
+# Fields without which there is no request, or another one: a backend that names one does not mean that it should go. Of
+# a conversation only goes what says nothing to the model.
+CONVERSATION = frozenset({"messages", "contents", "input", "system", "systemInstruction"})
+SPARE = frozenset({
+    "cache_control", "citations", "caller", "name", "reasoning_content", "reasoning", "reasoning_details",
+    "extra_content", "refusal", "annotations", "status", "phase",
+})  # fmt: skip
+ESSENTIAL = frozenset({"model", "max_tokens", "stream", "prompt", "instructions", "tools", "functions"})
 
 
 def leave_out(body: Mapping[str, Any], fields: frozenset[str]) -> dict[str, Any]:
@@ -36,6 +42,8 @@ def leave_out(body: Mapping[str, Any], fields: frozenset[str]) -> dict[str, Any]
     left: Any = dict(body)
     for field in sorted(fields - ESSENTIAL):
         first, *rest = field.split(".")
+        if first in CONVERSATION and not (rest and rest[-1] in SPARE):
+            continue
         if rest and isinstance(left.get(first), msgspec.Raw):
             left[first] = msgspec.json.decode(left[first])
         left = _without(left, [first, *rest])

@@ -14,6 +14,7 @@ from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import MethodNotAllowed, NotFound
 from llmux.server import kept
+from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
 from llmux.server.models import ModelsEndpoint, enquiries
@@ -68,6 +69,8 @@ def inbound(dialect: Dialect) -> Iterator[str]:
         yield from form.inbound
     if dialect.counting is not None:
         yield from dialect.counting.inbound
+    if dialect.embedding is not None:
+        yield from dialect.embedding.inbound
 
 
 def _asked(dialects: Mapping[str, Dialect], desk: Desk) -> Iterator[tuple[str, Handler]]:
@@ -78,6 +81,9 @@ def _asked(dialects: Mapping[str, Dialect], desk: Desk) -> Iterator[tuple[str, H
         if (counting := dialect.counting) is not None:
             counter = CountEndpoint(dialect, counting, desk).handle
             yield from ((path, counter) for path in counting.inbound)
+        if (embedding := dialect.embedding) is not None:
+            embedder = EmbeddingEndpoint(dialect, embedding, desk).handle
+            yield from ((path, embedder) for path in embedding.inbound)
 
 
 def build(

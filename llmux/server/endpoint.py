@@ -6,6 +6,7 @@ from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from llmux.clock import Clock
 from llmux.dialects.base import Address, AnswerForm, Dialect, Encoder, Form
@@ -23,6 +24,8 @@ from llmux.server.services import Desk, Services
 from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
+# Clients give up on a line of a head that is longer than 8 KB; every character may become ten.
+LONGEST_HEADER = 700
 NANOSECONDS = 1_000_000_000  # in a second
 # A stream must reach the client as it comes: nginx buffers unless told not to.
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -45,7 +48,7 @@ class Endpoint:
         body = await read_body(inbound)
         if services.log_bodies:
             self._see(record, "client", body)
-        request = self._decode(body, address(inbound))
+        request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
         record.model, record.stream = request.model, request.stream
         context = context_of(inbound, services, self._dialect, client, int(self._desk.clock.now()))
         batches = services.respond(request, context)
@@ -144,6 +147,15 @@ def address(inbound: web.BaseRequest) -> Address:
     return Address(inbound.path, inbound.query)
 
 
+def in_session(request: Request, dialect: Dialect, inbound: web.BaseRequest) -> Request:
+    """`request` with the name of its conversation: the body's, else the one in the client's headers."""
+    if request.session is None:
+        for name in dialect.session_headers:
+            if session := inbound.headers.get(name):
+                return replace(request, session=session)
+    return request
+
+
 async def read_body(inbound: web.BaseRequest) -> bytes:
     """The body, decompressed, within the server's limit.
 
@@ -198,7 +210,9 @@ def answer_headers(opened: Opened | None, request_id: str) -> dict[str, str]:
 
 
 def header_safe(text: str) -> str:
-    """`text` without what a header cannot hold: a model's name may be anything."""
+    """`text` as a header can hold it, and as clients take it: a model's name may be anything, and of any length."""
+    if len(text) > LONGEST_HEADER:
+        text = text[:LONGEST_HEADER] + "..."
     return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 

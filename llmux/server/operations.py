@@ -8,7 +8,7 @@ from aiohttp import web
 from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
-from llmux.server.endpoint import RECORD, address, read_body, safe_query
+from llmux.server.endpoint import RECORD, address, in_session, read_body, safe_query
 from llmux.server.services import Desk
 
 TRUE = frozenset({"1", "true", "yes"})
@@ -40,7 +40,8 @@ class Operations:
         body = await read_body(request)
         dialect = _dialect(request, services.dialects)
         at = Address(request.query.get("path", ""), request.query)
-        return _json(await services.explain(dialect.decode_request(body, at), _context(request, client)))
+        asked = in_session(dialect.decode_request(body, at), dialect, request)
+        return _json(await services.explain(asked, _context(request, client)))
 
     def _admit(self, request: web.BaseRequest) -> Client:
         client = self._desk.current().door.admit(request.headers, request.query)
@@ -63,6 +64,7 @@ class CountEndpoint:
         client = services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         request = self._counting.decode_request(await read_body(inbound), address(inbound))
+        request = in_session(request, self._dialect, inbound)
         record.model = request.model
         headers = {name: inbound.headers[name] for name in self._dialect.forwarded if name in inbound.headers}
         context = Context(record.request_id, client, headers, safe_query(inbound.rel_url.raw_query_string))

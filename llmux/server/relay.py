@@ -60,13 +60,14 @@ class ClientStream:
             await self._response.write(data)
             self._last = self._clock.monotonic()
 
-    async def end(self) -> None:
-        """Nothing more will come. Harmless twice."""
+    async def end(self, last: Batch = ()) -> None:
+        """Send what tells `last`, and that nothing more will come: one write. Harmless twice."""
         self.stop()
         if self._beat is not None:
             await self._beat
+        data = self._encoder.feed(last)
         if self._response is not None:
-            await self._response.write_eof()
+            await self._response.write_eof(data)
 
     def stop(self) -> None:
         """No more keep-alives. Harmless twice."""
@@ -109,16 +110,15 @@ async def relay(batches: AsyncGenerator[Batch, None], client: ClientStream, reco
                     if opened is not None:
                         record.opened(opened, clock.monotonic())
                         await client.begin(opened)
-                    over = record.note(events)
-                    await client.write(events)
-                    if over:  # the client need not wait for the backend to hang up
-                        await client.end()
+                    if record.note(events):  # the client need not wait for the backend to hang up
+                        await client.end(events)
+                    else:
+                        await client.write(events)
             except GatewayError as error:
                 if client.response is None:
                     raise
                 record.error = type(error).__name__
-                await client.write([StreamError(error)])
-                await client.end()
+                await client.end([StreamError(error)])
     finally:
         client.stop()
 

@@ -11,7 +11,10 @@ from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
 from llmux.dialects.keeping import Kept
 from llmux.ir.card import ModelCard
+from llmux.ir.embedding import EmbeddingRequest, Embeddings
+from llmux.ir.events import Opened
 from llmux.ir.request import Request
+from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.auth import Door
@@ -34,6 +37,7 @@ class Services(Value, kw_only=True):
 
     dialects: Mapping[str, Dialect]
     respond: Responder
+    embed: Callable[[EmbeddingRequest, Context], Awaitable[tuple[Opened, Embeddings, Usage]]]
     count: Callable[[Request, Context], Awaitable[tuple[int, bool]]]  # tokens, and whether they are an estimate
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not

@@ -18,6 +18,7 @@ from yarl import URL
 
 from llmux.errors import MediaNotFetched
 from llmux.ir.content import Inline
+from llmux.ir.media import media_type
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 REDIRECTS = 3
@@ -96,8 +97,8 @@ class Fetcher:
                     continue
                 if answer.status != 200:  # noqa: PLR2004
                     raise _Refused(f"it answered with status {answer.status}")
-                data = await self._read(answer)
-                return Inline(answer.content_type.lower(), base64.b64encode(data).decode())
+                data = base64.b64encode(await self._read(answer)).decode()
+                return Inline(media_type(data, answer.content_type.lower()), data)
         raise _Refused("it redirects too often")
 
     def _look_at(self, url: URL) -> None:

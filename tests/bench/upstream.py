@@ -43,13 +43,14 @@ class Rendered:
         self.whole = dialect.encode_response(fold(answer(WHOLE)), FORM)
 
 
-RENDERED = Paths((path, Rendered(dialect)) for dialect in TABLE.values() for path in dialect.inbound)
+RENDERED = {name: Rendered(dialect) for name, dialect in TABLE.items()}
+PLACES = Paths((path, RENDERED[name]) for name, dialect in TABLE.items() for path in dialect.inbound)
 
 
 async def handle(request: web.BaseRequest) -> web.StreamResponse:
     """One event a write, as fast as the reader takes them."""
     body = await request.read()
-    rendered = RENDERED.find(request.path)
+    rendered = PLACES.find(request.path)
     if rendered is None:
         return web.Response(status=404)
     streamed = b'"stream":true' in body.replace(b" ", b"") or ":stream" in request.path

@@ -207,5 +207,22 @@ def test_and_by_an_alias_in_a_shell(call, home: Path) -> None:
     assert words[1:] == [argument.format(url="http://127.0.0.1:8082") for argument in CLIENTS["codex"].arguments]
 
 
+def test_gemini_cli_is_kept_from_a_login_of_its_own(call, home: Path, monkeypatch) -> None:
+    """Its settings would lead it to Google; those that a variable names stand above them."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    lines = call("launch", "--print", "gemini").output.splitlines()
+    settings = home / "state" / "llmux" / "gemini-cli.json"
+    assert f"export GEMINI_CLI_SYSTEM_SETTINGS_PATH={settings}" in lines
+    assert json.loads(settings.read_text())["security"]["auth"]["selectedType"] == "gemini-api-key"
+
+
+def test_a_place_where_nothing_can_be_written(call, home: Path, monkeypatch) -> None:
+    (home / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "file"))
+    told = call("launch", "--print", "gemini")
+    assert told.exit_code == 1
+    assert "which gemini needs: " in told.output
+
+
 def test_rows_say_how_to_install_their_client() -> None:
     assert all(program.install and program.command for program in CLIENTS.values())

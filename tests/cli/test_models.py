@@ -72,7 +72,7 @@ def test_as_json_and_of_one_provider(call) -> None:
     assert [model["id"] for model in told["models"]] == ["small", "sees"]
     assert told["models"][0] == {
         "id": "small", "provider": "box", "backends": ["box:*"], "context": 8192, "max_output": None,
-        "capabilities": [], "state": "up", "details": {},
+        "answers": True, "capabilities": [], "state": "up", "details": {},
     }  # fmt: skip
 
 

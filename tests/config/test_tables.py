@@ -211,6 +211,7 @@ OTHERS: dict[tuple[str, str], dict[str, object]] = {
     ("openrouter", "moonshotai/kimi-k2.5"): {"sampling": "all"},
     ("mistral", "mistral-small-latest"): {
         "stream_usage": False, "vision": True, "thinking": True, "efforts": ("none", "high"), "alternate_roles": True,
+        "call_id_length": 9,
     },
     ("mistral", "mistral-small-2506"): {"vision": True, "thinking": False, "reasoning": "none"},
     ("mistral", "mistral-large-4-0"): {"vision": True, "thinking": True, "reasoning": "effort"},

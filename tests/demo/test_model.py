@@ -64,6 +64,7 @@ ECHOES: dict[str, tuple[tuple[Message | str, ...], str]] = {
     "no notes of an agent's": ((user("<system-reminder>\nBe nice.\n</system-reminder>", "Hi."),), "Hi."),
     "a mark that is no note": (("What is <system-reminder>?",), "What is <system-reminder>?"),
     "nothing": ((Message(Role.SYSTEM, (Text(text="Be nice."),)),), "Nothing was said."),
+    "a model that is only loaded": ((), ""),
     "an image": ((user("Look:", Image(source=Link("https://example.com/a.png"))),), "Look:\n\nI see 1 image."),
     "images and a document": (
         (user(*[Image(source=Inline("image/png", "AA=="))] * 2, Document(source=Written("x"))),),

@@ -745,10 +745,11 @@ def test_forms_of_answers() -> None:
     assert ("JSON" in body["system"][0]["text"], warnings) == (True, ("approx=json",))
 
 
-def test_blank_stop_sequences_are_left_out() -> None:
+def test_blank_stop_sequences_are_left_to_the_gateway() -> None:
     assert encode(request(stop=("a", "b")))[0]["stop_sequences"] == ["a", "b"]
     body, warnings = encode(request(stop=("\n", "a")))
-    assert (body["stop_sequences"], warnings) == (["a"], ("dropped=stop",))
+    assert (body["stop_sequences"], warnings) == (["a"], ())
+    assert CLAUDE.encode_request(request(stop=("\n", "a")), Target("m", PROFILE)).unstopped == ("\n",)
     assert "stop_sequences" not in encode(request(stop=(" ",)))[0]
 
 

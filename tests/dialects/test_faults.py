@@ -111,6 +111,18 @@ FIELDS = {
     "adaptive thinking is not supported on this model": "thinking",
     '"thinking.type.enabled" is not supported for this model.': "thinking",
     "This model doesn't support extended thinking": "thinking",
+    "`temperature` and `top_p` cannot both be specified for this model. Please use only one.": "top_p",
+    "`reasoning_effort` is not supported with this model": "reasoning_effort",
+    "Model m does not support parameter reasoningEffort.": "reasoningEffort",
+    "Unknown parameter: 'tools[0].function.strict'.": "tools.0.function.strict",
+    "Extra inputs are not permitted, field: 'top_a'": "top_a",
+    "for 'role:assistant' this must be satisfied[('messages.2' : property 'reasoning_content' is unsupported)]": (
+        "messages.2.reasoning_content"
+    ),
+    "property 'penalty' is unsupported": "penalty",
+    'Invalid JSON payload received. Unknown name "min_p": Cannot find field.': "min_p",
+    "Malformed input request: #: extraneous key [metadata] is not permitted, please reformat": "metadata",
+    "This response_format type is unavailable now": "response_format",
 }
 
 
@@ -125,6 +137,17 @@ def test_a_refused_field_that_nobody_names_is_the_clients_error() -> None:
     assert type(classify(400, "no", "unsupported_value", "", {})) is ClientErrorUpstream
     named = classify(400, "no", "unsupported_value", "", {}, "stop")
     assert (type(named), named.param) == (FieldRefused, "stop")
+
+
+def test_the_place_that_a_backend_names_counts_more_than_its_words() -> None:
+    """OpenAI quotes the value that is refused, and tells the field beside it."""
+    message = "Unsupported value: 'low' is not supported with the 'm' model. Supported values are: 'medium'."
+    told = classify(400, message, "unsupported_value", "", {}, "text.verbosity")
+    assert (type(told), told.param) == (FieldRefused, "text.verbosity")
+    named = classify(400, "Encrypted content is not supported with this model.", None, "", {}, "include")
+    assert (type(named), named.param) == (FieldRefused, "include")
+    other = classify(400, "Setting both at the same time is not supported.", None, "", {}, "max_tokens")
+    assert type(other) is ClientErrorUpstream
 
 
 def test_the_backends_words_are_kept_and_cut() -> None:

@@ -22,6 +22,7 @@ from llmux.errors import (
     TooLarge,
     Unauthenticated,
 )
+from llmux.ir.capability import Profile
 
 RPC = "type.googleapis.com/google.rpc."
 
@@ -73,6 +74,25 @@ def test_a_field_that_the_model_does_not_know_is_named_as_we_send_it() -> None:
     assert error.param == "generationConfig.thinkingConfig.thinkingLevel"
     other = GEMINI.decode_error(400, {}, orjson.dumps(told(400, "Unknown name \"x\" at 'tools[0]': no.")))
     assert type(other) is ClientErrorUpstream, "a tool without its parameters would mean another thing"
+
+
+SCHEMAS_REFUSED = {
+    "Invalid JSON payload received. Unknown name \"parametersJsonSchema\" at 'tools[0].function_declarations[0]': "
+    "Cannot find field.": "parametersJsonSchema",
+    "Invalid JSON payload received. Unknown name \"parameters_json_schema\" at 'tools[0]': no.": "parametersJsonSchema",
+    "Invalid JSON payload received. Unknown name \"responseJsonSchema\" at 'generation_config': Cannot find field.": (
+        "responseJsonSchema"
+    ),
+    "Invalid value at 'tools[0].function_declarations[0].parameters_json_schema' (type), 5": "parametersJsonSchema",
+}
+
+
+@pytest.mark.parametrize(("message", "field"), SCHEMAS_REFUSED.items(), ids=range(len(SCHEMAS_REFUSED)))
+def test_a_schema_that_is_refused_is_no_field_to_be_left_out(message: str, field: str) -> None:
+    """B.8 of the contract: it is told in the subset that older servers take."""
+    error = GEMINI.decode_error(400, {}, orjson.dumps(told(400, message)))
+    assert (type(error), error.param) == (FieldRefused, field)
+    assert Profile(**GEMINI.otherwise[field]) == Profile(full_schemas=False)
 
 
 ENCODED: dict[str, tuple[GatewayError, int, str, list[Any]]] = {

@@ -144,7 +144,8 @@ PARTS: dict[str, tuple[list[Wire], tuple[Part, ...]]] = {
               (Audio(format="l16;rate=24000", data="AAAA"),)),
     "what nobody knows": ([chunk({"novel": 1})], (Opaque(dialect="gemini", raw={"novel": 1}),)),
     "another candidate": (
-        [{"candidates": [{"index": 1, "content": {"parts": [text("b")]}}], **ABOUT}, chunk(text("a"))],
+        [{"candidates": [{"index": 1, "content": {"parts": [text("b")]}, "finishReason": "STOP"}], **ABOUT},
+         chunk(text("a"))],
         (Text(text="a"),),
     ),
     "nothing": ([chunk(text("")), {"candidates": [{"content": {}}]}, {"candidates": [5]}, {}], ()),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.dialects.names import CLAUDE, GEMINI, OPENAI_CHAT, Alphabet, legal_id, legal_names, original_id
+from llmux.dialects.names import CLAUDE, GEMINI, OPENAI_CHAT, Alphabet, exact_id, legal_id, legal_names, original_id
 
 LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 LONG = "mcp__" + "x" * 60
@@ -70,6 +70,29 @@ IDS: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("original", "legal"), IDS.values(), ids=IDS)
 def test_legal_id(original: str, legal: str) -> None:
     assert legal_id(original) == legal
+
+
+EXACT = {
+    "fits": ("aB3dE6gH9", "aB3dE6gH9"),
+    "too long": ("call_" + "a" * 24, "fi1ernqrn"),
+    "too short": ("a", None),
+    "another character": ("aB3dE6g_9", None),
+    "digits that are no ASCII": ("aB3dE6gH\u0663", None),
+    "empty": ("", None),
+}
+
+
+@pytest.mark.parametrize(("original", "exact"), EXACT.values(), ids=EXACT)
+def test_an_id_of_one_length(original: str, exact: str | None) -> None:
+    """B.10 of the contract: Mistral takes nine letters and digits."""
+    legal = exact_id(original, 9)
+    assert re.fullmatch("[a-zA-Z0-9]{9}", legal)
+    assert exact is None or legal == exact
+    assert exact_id(legal, 9) == legal
+
+
+def test_no_two_ids_become_one() -> None:
+    assert len({exact_id(f"call_{number}", 9) for number in range(10_000)}) == 10_000
 
 
 # Not base64, not UTF-8, of a legal original, padded, a digest: never written by us as the spelling of an id.

@@ -171,7 +171,7 @@ PICTURES = {
     "PNG": (PIXEL, Inline("image/png", PIXEL)),
     "JPEG": (encoded(b"\xff\xd8\xff"), Inline("image/jpeg", encoded(b"\xff\xd8\xff"))),
     "GIF": (encoded(b"GIF89a"), Inline("image/gif", encoded(b"GIF89a"))),
-    "WebP": (encoded(b"RIFF"), Inline("image/webp", encoded(b"RIFF"))),
+    "WebP": (encoded(b"RIFFsizeWEBP"), Inline("image/webp", encoded(b"RIFFsizeWEBP"))),
     "unknown": (encoded(b"?"), Inline("application/octet-stream", encoded(b"?"))),
     "a data URL": (f"data:image/webp;base64,{PIXEL}", Inline("image/webp", PIXEL)),
     "a data URL that does not say": (f"DATA:;base64,{PIXEL}", Inline("image/png", PIXEL)),

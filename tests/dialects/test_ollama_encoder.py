@@ -190,6 +190,15 @@ def test_the_last_line_tells_what_was_measured() -> None:
     }
 
 
+def test_what_comes_at_once_is_told_at_one_time() -> None:
+    encoder = OLLAMA.encoder(form(1, 2, 3, 4))  # the first content, its lines; those of a second read; a keep-alive
+    start, *deltas = part(0, Text(), "a", "b", "c", "d")[:-1]
+    first, second = encoder.feed([start, *deltas[:2]]), encoder.feed(deltas[2:])
+    told = [json.loads(line) for data in (first, second, encoder.keepalive()) for line in data.splitlines()]
+    assert [line["created_at"][-2:-1] for line in told] == ["2", "2", "3", "3", "4"]
+    assert [line["message"]["content"] for line in told] == ["a", "b", "c", "d", ""]
+
+
 @pytest.mark.parametrize("parts", [part(0, ToolCall(id="c", name="f"), "{}"), part(0, Reasoning(), "t")])
 def test_a_call_and_reasoning_are_content_too(parts: list[Event]) -> None:
     last = lines(*parts, end(), told=form(2, 2, 9))[-1]

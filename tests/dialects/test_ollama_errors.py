@@ -10,7 +10,7 @@ from llmux.errors import GatewayError
 
 # a backend's status and sentence -> what it means, and the field at fault
 BACKENDS: list[tuple[int, str, type[GatewayError], str | None]] = [
-    (400, "registry.ollama.ai/library/gemma3:1b does not support tools", errors.ClientErrorUpstream, None),
+    (400, "registry.ollama.ai/library/gemma3:1b does not support tools", errors.Unsupported, None),
     (400, '"llama3" does not support thinking', errors.FieldRefused, "think"),
     (400, 'think value "max" is not supported for this model', errors.FieldRefused, "think"),
     (400, 'invalid think value: "hard" (must be "high", "low", true, or false)', errors.FieldRefused, "think"),

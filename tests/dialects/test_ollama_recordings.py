@@ -19,6 +19,7 @@ from llmux.ir.content import ToolCall
 from llmux.ir.events import Event
 from llmux.ir.request import Role
 from tests import corpus
+from tests.laws.backends import reheard
 from tests.laws.lanes import hear, tell
 
 CLIENTS = Path(os.environ.get("LLMUX_CLIENTS_RECORDED") or corpus.ROOT.parent / "clients/recorded")
@@ -137,7 +138,7 @@ def test_a_recorded_request_is_said_in_every_dialect(body: dict[str, Any]) -> No
     assert len({call.id for call in calls}) == len(calls)
     for dialect in TABLE.values():
         outbound = dialect.encode_request(request, ABLE)
-        again = dialect.decode_request(orjson.dumps(outbound.body))
+        again = reheard(orjson.dumps(outbound.body), request, dialect.name)
         told = [part.id for message in again.messages for part in message.parts if isinstance(part, ToolCall)]
         assert told == [call.id for call in calls]
         results = [m for m in again.messages if m.role is Role.TOOL]

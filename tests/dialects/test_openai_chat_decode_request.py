@@ -147,7 +147,7 @@ PARTS: dict[str, tuple[dict[str, Any], Part]] = {
     ),
     "picture without a type": (
         {"type": "image_url", "image_url": {"url": f"data:;base64,{GIF}"}},
-        Image(source=Inline("application/octet-stream", GIF)),
+        Image(source=Inline("image/gif", GIF)),
     ),
     "picture elsewhere": (
         {"type": "image_url", "image_url": {"url": "https://a/b.png"}},

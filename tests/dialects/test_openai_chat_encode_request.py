@@ -108,8 +108,8 @@ CONTROLS: dict[str, tuple[Wire, Profile, Wire, tuple[str, ...]]] = {
         {"max_output_tokens": 50}, Profile(max_output=9), {"max_tokens": 9}, ("approx=max_tokens",),
     ),
     "stop": ({"stop": ("a",)}, Profile(), {"stop": ["a"]}, ()),
-    "too many stops": ({"stop": ("a", "b")}, Profile(max_stop=1), {"stop": ["a"]}, ("dropped=stop",)),
-    "no stops": ({"stop": ("a",)}, OPENAI, {}, ("dropped=stop",)),
+    "too many stops": ({"stop": ("a", "b")}, Profile(max_stop=1), {"stop": ["a"]}, ()),
+    "no stops": ({"stop": ("a",)}, OPENAI, {}, ()),
     "sampling": ({"sampling": Sampling(temperature=0.5, seed=1)}, Profile(), {"temperature": 0.5, "seed": 1}, ()),
     "no sampling": ({"sampling": Sampling(temperature=9, seed=1)}, OPENAI, {"seed": 1}, ("dropped=temperature",)),
     "one of two": (
@@ -140,6 +140,13 @@ CONTROLS: dict[str, tuple[Wire, Profile, Wire, tuple[str, ...]]] = {
         Profile(), {"x": 1, "user": "u"}, (),
     ),
 }  # fmt: skip
+
+
+def test_the_stop_sequences_that_are_not_said_are_named() -> None:
+    """The gateway ends the answer at them."""
+    assert encode(Profile(max_stop=1), stop=("a", "b", "c", "b", "a", "")).unstopped == ("b", "c")
+    assert encode(OPENAI, stop=("a",)).unstopped == ("a",)
+    assert encode(Profile(), stop=("a",)).unstopped == encode(Profile()).unstopped == ()
 
 
 @pytest.mark.parametrize("case", CONTROLS)
@@ -343,6 +350,21 @@ def test_the_own_providers_tools_stay() -> None:
     tool = Tool("web_search", kind="server", extra=Extra("openai_chat", {"type": "web_search", "x": 1}))
     wire = body(dialect="openai_chat", tools=(tool,), tool_choice=ToolChoice("named", ("web_search",)))
     assert (wire["tools"], wire["tool_choice"]) == ([{"type": "web_search", "x": 1}], {"type": "web_search"})
+
+
+@pytest.mark.parametrize(
+    "call_id", ["call_0123456789abcdef", "functions.bash:0", "tu_ZnVuY3Rpb25zLmJhc2g6MA", "aB3dE6gH9"]
+)
+def test_a_server_that_wants_ids_of_one_length_gets_such(call_id: str) -> None:
+    """B.10 of the contract: of a call and of its result alike, and one that fits stays as it is."""
+    call, result = ToolCall(id=call_id, name="f"), ToolResult(call_id=call_id)
+    messages = (HI, assistant(call), Message(Role.TOOL, (result,)))
+    wire = encode(Profile(call_id_length=9), messages=messages).body["messages"]
+    told = wire[1]["tool_calls"][0]["id"]
+    assert wire[2]["tool_call_id"] == told
+    assert len(told) == 9
+    assert told.isalnum()
+    assert (told == call_id) == (len(call_id) == 9)
 
 
 def test_names_and_ids_are_made_legal_everywhere_alike() -> None:

@@ -390,6 +390,11 @@ SAYINGS: dict[str, tuple[list[Wire | str], tuple[Part, ...]]] = {
             ),
         ),
     ),
+    "Groq's channel": (
+        [chunk({"reasoning": "a", "channel": "analysis"}), chunk({"content": "b", "channel": "final"})],
+        (Reasoning(text="a"), Text(text="b")),
+    ),
+    "the number of a token": ([chunk({"content": "a", "token_id": 7}), says("b")], (Text(text="ab"),)),
     "the whole message at the end": (
         [says("a"), {**chunk(), "choices": [{"index": 0, "message": {"content": "a"}, "finish_reason": "stop"}]}],
         (Text(text="a"),),

@@ -10,16 +10,29 @@ import pytest
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.dialects.openai_chat.schema import REFUSED
 from llmux.dialects.registry import TABLE
 from llmux.errors import BackendCut, BackendFailed, BackendModelNotFound, BadRequest, ClientErrorUpstream, Overloaded
 from llmux.ir.capability import Profile, Target
 from llmux.ir.content import Extra, Opaque, Part, Reasoning, Refusal, Text, ToolCall
-from llmux.ir.events import Event, StreamError, Verbatim
+from llmux.ir.events import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    OtherChoice,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    StreamError,
+    Verbatim,
+)
 from llmux.ir.fold import explode, fold
+from llmux.ir.grammar import check
 from llmux.ir.request import Message, Request, Role, Sampling
-from llmux.ir.response import FinishReason, Response
+from llmux.ir.response import Choice, FinishReason, Response
 from llmux.ir.usage import Usage
 from tests import corpus
+from tests.laws.backends import reheard
 from tests.laws.lanes import hear
 
 FORM = OPENAI_CHAT.forms["completions"]
@@ -117,7 +130,7 @@ def test_a_fault_is_told_by_its_path(fields: dict[str, Any], param: str) -> None
 @pytest.mark.parametrize("name", TABLE)
 def test_a_plain_prompt_is_said_in_every_dialect(name: str) -> None:
     body = TABLE[name].encode_request(decode(), Target("m", Profile())).body
-    again = TABLE[name].decode_request(orjson.dumps(body))
+    again = reheard(orjson.dumps(body), decode(), name)
     assert (again.messages, again.max_output_tokens) == (decode().messages, 16)
 
 
@@ -293,3 +306,47 @@ def test_recorded_failures() -> None:
         row.status: type(OPENAI_CHAT.decode_error(row.status, {}, row.answer)) for row in corpus.rows(DIALECT, "error")
     }
     assert kinds == {404: BackendModelNotFound, 400: ClientErrorUpstream}
+
+
+# --- several answers -------------------------------------------------------------------------------------------------
+
+BOTH = Response(
+    "r",
+    "m",
+    (Text(text="one"),),
+    FinishReason.END,
+    USAGE,
+    others=(Choice((Reasoning(text="Hm"), Text(text="un")), FinishReason.MAX_TOKENS), Choice((), FinishReason.REFUSAL)),
+)
+CHOICES = [(0, "one", "stop"), (1, "un", "length"), (2, REFUSED, "stop")]
+
+
+def test_several_answers_in_one_body() -> None:
+    read = openai.types.Completion.model_validate_json(FORM.encode_response(BOTH, ANSWER))
+    assert [(choice.index, choice.text, choice.finish_reason) for choice in read.choices] == CHOICES
+
+
+def test_several_answers_in_a_stream_interleave() -> None:
+    """I.33 of the contract: each piece says which choice it is of, and the usage comes once."""
+    first, other = MessageStart("r", "m"), OtherChoice
+    events: list[Event] = [
+        first,
+        PartStart(0, Text()),
+        PartDelta(0, "on"),
+        other(1, (PartStart(0, Text()), PartDelta(0, "u"))),
+        PartDelta(0, "e"),
+        other(1, (PartDelta(0, "n"), PartEnd(0), MessageEnd(FinishReason.MAX_TOKENS, Usage()))),
+        other(2, (MessageEnd(FinishReason.REFUSAL, Usage()),)),
+        PartEnd(0),
+        MessageEnd(FinishReason.END, USAGE),
+    ]
+    encoder = FORM.encoder(ANSWER)
+    *frames, done, _ = b"".join(encoder.feed([event]) for event in check(events)).split(b"\n\n")
+    assert done == b"data: [DONE]"
+    read = [json.loads(frame.removeprefix(b"data: ")) for frame in frames]
+    choices = [choice for told in read for choice in told["choices"]]
+    pieces = [(choice["index"], choice["text"]) for choice in choices if choice["text"]]
+    assert pieces == [(0, "on"), (1, "u"), (0, "e"), (1, "n"), (2, REFUSED)]
+    ends = {choice["index"]: choice["finish_reason"] for choice in choices if choice["finish_reason"]}
+    assert ends == {0: "stop", 1: "length", 2: "stop"}
+    assert [told["usage"] is not None for told in read] == [False] * (len(read) - 1) + [True]

@@ -215,6 +215,10 @@ CALLS: dict[str, tuple[dict[str, Any], ToolCall]] = {
         {"type": "function_call", "call_id": "c", "name": "f", "namespace": "ns", "arguments": "{}"},
         ToolCall(id="c", name="ns__f", arguments="{}", extra=extra(name="f", namespace="ns")),
     ),
+    "in the namespace of tools without one": (
+        {"type": "function_call", "call_id": "c", "name": "f", "namespace": "functions", "arguments": "{}"},
+        ToolCall(id="c", name="f", arguments="{}", extra=extra(name="f", namespace="functions")),
+    ),
     "in a namespace of its own name": (
         {"type": "function_call", "call_id": "c", "name": "f", "namespace": "f", "arguments": "{}"},
         ToolCall(id="c", name="f", arguments="{}", extra=extra(namespace="f")),

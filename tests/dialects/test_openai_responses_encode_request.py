@@ -576,7 +576,8 @@ def test_the_limit_fits_the_model(asked: int | None, sent: int | None) -> None:
 
 
 def test_stop_sequences_are_unknown_here() -> None:
-    assert ask(stop=("END",)).warnings == ("dropped=stop",)
+    asked = ask(stop=("END",))
+    assert (asked.warnings, asked.unstopped) == ((), ("END",))
 
 
 EFFORTS = replace(OPENAI, profile=Profile(thinking=True, reasoning="effort", efforts=("low", "high", "odd")))
@@ -649,6 +650,13 @@ def test_json_in_words_where_it_must_be() -> None:
     assert sent.warnings == ("approx=json_schema",)
 
 
+def test_several_answers_are_refused() -> None:
+    """I.33 of the contract: this API has no word for them, and one of two is not what was asked for."""
+    with pytest.raises(Unsupported) as refused:
+        ask(choices=2)
+    assert refused.value.param == "n"
+
+
 def test_what_is_lost_is_named() -> None:
     sent = ask(
         target=PLAIN,
@@ -657,14 +665,12 @@ def test_what_is_lost_is_named() -> None:
         service_tier="flex",
         extra=Extra("claude", {"x": 1}),
         cache=CacheMark(),
-        choices=2,
     )
     assert sent.warnings == (
         "dropped=user_id",
         "dropped=service_tier",
         "dropped=fields",
         "dropped=cache_control",
-        "dropped=n",
     )
     assert sent.body.keys() == {"model", "input", "store"}
 

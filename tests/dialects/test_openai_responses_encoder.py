@@ -349,7 +349,7 @@ CALLS: dict[str, tuple[ToolCall, dict[str, Any]]] = {
         {"type": "custom_tool_call", "name": "apply_patch", "input": "*** Begin"},
     ),
     "free text in a namespace that came with an item": (
-        ToolCall(id="c", name="functions__exec", arguments="text(1)", kind="custom"),
+        ToolCall(id="c", name="exec", arguments="text(1)", kind="custom"),
         {"type": "custom_tool_call", "name": "exec", "namespace": "functions", "input": "text(1)"},
     ),
     "a local shell": (

@@ -261,6 +261,18 @@ NOTE = {"type": "url_citation", "url": "https://x.test", "title": "X"}
 CITED = Citation("openai_responses", NOTE, "https://x.test", "X")
 
 
+@pytest.mark.parametrize("place", [0, 1, 5])
+def test_a_text_is_told_once_wherever_its_deltas_are_counted_from(place: int) -> None:
+    """vLLM counts the texts of all items in its deltas, and those of one item in its wholes."""
+    whole = {**MESSAGE, "content": [{"type": "output_text", "text": "ab"}, {"type": "refusal", "refusal": "no"}]}
+    thought = {"type": "reasoning", "id": "rs", "content": [{"type": "reasoning_text", "text": "hm"}]}
+    hidden = {"type": "response.reasoning_text.delta", "output_index": 0, "content_index": place, "delta": "h"}
+    refused = {"type": "response.refusal.delta", "output_index": 1, "content_index": place + 1, "delta": "n"}
+    spoken = words("ab", at=1, content_index=place)
+    told = parts(added(thought), hidden, done(thought), added(MESSAGE, at=1), spoken, refused, done(whole, at=1))
+    assert told == (Reasoning(text="hm"), Text(text="ab"), Refusal(text="no"))
+
+
 def test_citations_are_told_once() -> None:
     note = {"type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0, "annotation": NOTE}
     whole = done({**MESSAGE, "content": [{"type": "output_text", "text": "ab", "annotations": [NOTE, NOTE]}]})

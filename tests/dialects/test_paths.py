@@ -57,6 +57,13 @@ def test_a_model_is_named_once() -> None:
     assert backend_path(STREAMED, "models/m") == "/models/m:go"
 
 
+@pytest.mark.parametrize("name", ["tunedModels/m", "projects/p/locations/l/endpoints/1", "publishers/google/models/m"])
+def test_a_name_that_says_where_it_stands_is_asked_there(name: str) -> None:
+    assert backend_path(STREAMED, name) == f"/{name}:go"
+    assert backend_path(STREAMED, name, stream=True) == f"/{name}:stream?alt=sse"
+    assert backend_path(form("/chat"), name) == "/chat"
+
+
 def test_a_dialect_is_its_own_main_form() -> None:
     assert CLAUDE.form("") is CLAUDE
     assert CLAUDE.every_form() == (CLAUDE,)

@@ -9,9 +9,11 @@ from tests.cli.running import Running, running, surroundings
 # What the examples' configurations read from the environment.
 KEYS = {
     "ANTHROPIC_API_KEY": "made-up",
+    "GEMINI_API_KEY": "made-up",
     "GROQ_API_KEY": "made-up",
     "OPENAI_API_KEY": "made-up",
     "OPENROUTER_API_KEY": "made-up",
+    "VERTEX_TOKEN": "made-up",
     "LLMUX_TOKEN_CI": "token-of-ci",
     "LLMUX_TOKEN_LAPTOP": "token-of-laptop",
 }

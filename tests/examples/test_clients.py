@@ -19,9 +19,14 @@ needs_node = pytest.mark.skipif(
 )
 STREAMS = [
     "python_openai.py",
+    "python_openai_responses.py",
     "python_anthropic.py",
+    "python_google.py",
+    "python_ollama.py",
     pytest.param("typescript_openai.mjs", marks=needs_node),
     pytest.param("typescript_anthropic.mjs", marks=needs_node),
+    pytest.param("typescript_google.mjs", marks=needs_node),
+    pytest.param("typescript_ollama.mjs", marks=needs_node),
 ]
 
 

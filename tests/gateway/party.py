@@ -78,7 +78,8 @@ async def fetch_nothing(url: str) -> Inline:
 class Party:
     """A gateway over guests, who are asked by name. What stands around the gateway is for the test to say."""
 
-    def __init__(self, clock: FakeClock, **guests: Guest) -> None:
+    def __init__(self, clock: FakeClock, role: str = "", **guests: Guest) -> None:
+        """`role`: a name for all of the guests, who are then asked in their order."""
         self.clock, self.guests, self.facts = clock, guests, list[Fact]()
         ledger = Ledger(MemoryStore(clock), clock, self.facts.append, Keeper())
         backends = tuple(
@@ -88,7 +89,9 @@ class Party:
         routes = {
             name: Route(guest.speech, guest.transport, lambda _: {}, guest.maker) for name, guest in guests.items()
         }
-        planner = Planner(Catalog(backends, {}), ledger, clock, "prefer", Tokenizer(lambda: None))
+        planner = Planner(
+            Catalog(backends, {role: tuple(guests)} if role else {}), ledger, clock, "prefer", Tokenizer(lambda: None)
+        )
         parts = Parts(
             planner, routes, lambda backend, _: backend.profile, ledger, Keeper(), clock, self.facts.append,
             lambda: 0.5, fetch_nothing,

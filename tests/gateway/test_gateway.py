@@ -1,8 +1,9 @@
 """Failover as plays: what each backend does, and what the client hears. The figures are those of `behaviour.md`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 import orjson
 import pytest
@@ -29,6 +30,7 @@ from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
 from llmux.ir.content import Inline
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
+from llmux.ir.request import Request
 from llmux.responder import Client, Context
 from llmux.routing.catalog import Backend, Catalog, Limits, Window
 from llmux.store.memory import MemoryStore
@@ -51,6 +53,8 @@ REFUSED = Script(raises=BackendUnreachable("refused"))
 HEAD = sse(chunk({"role": "assistant", "content": ""}))
 TEXT = sse(chunk({"content": "half"}))
 
+Result = TypeVar("Result")
+
 
 class Table:
     """A gateway over scripted backends called a, b, c ...; its clock goes on by itself while a play runs."""
@@ -62,12 +66,12 @@ class Table:
         self.transports = dict(zip("abc", transports, strict=False))
         store = MemoryStore(self.clock)
         self.limits = Keeper()
-        self.tokenizer = Tokenizer(lambda: None)
+        self.tokenizer = Tokenizer(lambda _: None)
         self.ledger = Ledger(store, self.clock, self.facts.append, self.limits)
         backends = tuple(
             Backend(
-                name=name, provider=name, model="m", dialect="openai_chat",
-                **(changes.get(name) or {}),  # type: ignore[arg-type]  # each play names real fields
+                name=name, provider=name, dialect="openai_chat",
+                **{"model": "m"} | (changes.get(name) or {}),  # type: ignore[arg-type]  # each play names real fields
             )
             for name in self.transports
         )  # fmt: skip
@@ -103,7 +107,10 @@ class Table:
         self, body: object = HELLO, client: Client | None = None, dialect: str = "openai_chat"
     ) -> list[Event]:
         """Every event of the answer; time passes as soon as nothing else happens."""
-        request = TABLE[dialect].decode_request(orjson.dumps(body))
+        return await self.ask_for(TABLE[dialect].decode_request(orjson.dumps(body)), client)
+
+    async def ask_for(self, request: Request, client: Client | None = None) -> list[Event]:
+        """The same for a request of any dialect."""
         context = Context("r1", client) if client else Context("r1")
 
         async def hear() -> list[Event]:
@@ -113,7 +120,11 @@ class Table:
                     events += batch
             return events
 
-        task = asyncio.ensure_future(hear())
+        return await self.run(hear())
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What `work` gives; time passes as soon as nothing else happens."""
+        task = asyncio.ensure_future(work)
         await settle()
         while not task.done():
             self.clock.advance(max(0.01, self.clock.pending[0]))
@@ -327,8 +338,8 @@ async def test_a_limit_that_bytes_do_not_decide_is_decided_by_an_estimate() -> N
 
 
 async def test_where_a_tokenizer_is_installed_it_decides() -> None:
-    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000)})
-    table.tokenizer._load = lambda: len  # a tokenizer that takes every character for a token
+    table = Table(ScriptedTransport(OK), a={"profile": Profile(context=2000), "model": "gpt-4o"})
+    table.tokenizer._load = lambda _: len  # a tokenizer that takes every character for a token
     with pytest.raises(ContextTooLong, match=r"prompt is too long: 5\d\d\d tokens > 2000 maximum"):
         await table.ask(LONG)
 

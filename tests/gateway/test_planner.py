@@ -1,8 +1,11 @@
 """Which plans are remembered, and for whom."""
 
+from collections.abc import Iterable, Mapping
+
 import pytest
 
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.gateway.gauge import Gauge
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.gateway.planner import Planner
@@ -37,10 +40,11 @@ def request(size: int, model: str = "any", output: int | None = None) -> Request
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token is a byte here, counted at once."""
 
-    async def count(self: Planner, request: Request) -> int:
-        return len(request.original.body) if request.original else 0
+    async def measure(self: Gauge, request: Request, backends: Iterable[Backend]) -> Mapping[str, int]:
+        size = len(request.original.body) if request.original else 0
+        return {backend.name: size for backend in backends}
 
-    monkeypatch.setattr(Planner, "count", count)
+    monkeypatch.setattr(Gauge, "measure", measure)
 
 
 @pytest.mark.parametrize("order", [(20, 2_000, 20), (2_000, 20, 2_000)])

@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from llmux.errors import BackendCut, Overloaded
 from llmux.ir.content import Citation, Extra, Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
-from llmux.ir.events import Event, MessageEnd, MessageStart, PartDelta, PartEnd, PartStart, StreamError, UsageUpdate
+from llmux.ir.events import (
+    Event,
+    MessageEnd,
+    MessageStart,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    PartState,
+    StreamError,
+    UsageUpdate,
+)
 from llmux.ir.fold import GROWING, explode, fold
 from llmux.ir.grammar import check
 from llmux.ir.response import FinishReason, Response
@@ -51,6 +61,14 @@ def test_a_part_begins_empty_and_a_whole_one_has_no_deltas() -> None:
     assert [getattr(part, GROWING[type(part)]) for part in started if type(part) in GROWING] == [""] * 5
     assert started[-1] == WHOLE.parts[-1]
     assert {event.index for event in events if isinstance(event, PartDelta)} == {0, 2, 3, 4}
+
+
+def test_a_call_begins_with_its_proofs_and_reasoning_ends_with_them() -> None:
+    """Claude's wire, and that of Responses, have no place for a proof behind the call that it is of."""
+    events = list(explode(WHOLE))
+    begun = [event.part.states for event in events if isinstance(event, PartStart) and isinstance(event.part, ToolCall)]
+    assert begun == [WHOLE.parts[4].states]  # type: ignore[attr-defined]  # a call
+    assert [event.index for event in events if isinstance(event, PartState)] == [0]
 
 
 def test_deltas_are_put_together() -> None:

@@ -67,11 +67,16 @@ def _stream(body: bytes) -> Heard:
 
 
 def _ends(chunks: list[Any]) -> None:
-    """Exactly the last chunk says why the answer ended, or why there is none."""
-    words = [candidate.get("finishReason") for chunk in chunks for candidate in chunk.get("candidates") or [{}]]
-    blocked = [chunk.get("promptFeedback", {}).get("blockReason") for chunk in chunks]
-    assert not any(words[:-1])
-    assert words[-1] or any(blocked)
+    """Each candidate says once why it ended, the first one in the last chunk; or it is told why there is none."""
+    said = [
+        {each.get("index", 0): each.get("finishReason") for each in chunk.get("candidates") or ()} for chunk in chunks
+    ]
+    blocked = any(chunk.get("promptFeedback", {}).get("blockReason") for chunk in chunks)
+    *before, last = (words.get(0) for words in said)
+    assert not any(before)
+    assert last or blocked
+    for index in {index for words in said for index in words} - {0}:
+        assert sum(bool(words.get(index)) for words in said) == 1
 
 
 def recorded_whole(body: bytes) -> Heard:
@@ -99,7 +104,7 @@ def _worded(chunk: Any) -> Any:
 
 
 def _answer(chunks: list[Any]) -> Heard:
-    candidates = [chunk.candidates[0] for chunk in chunks if chunk.candidates]
+    candidates = [each for chunk in chunks for each in chunk.candidates or () if not each.index]  # the first of several
     parts = [part for candidate in candidates if candidate.content for part in candidate.content.parts or ()]
     pieces = list(_pieces(parts))
     calls = tuple(_calls(parts))

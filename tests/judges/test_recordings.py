@@ -86,6 +86,10 @@ def sse(*frames: object) -> bytes:
 UNFINISHED: Mapping[str, tuple[str, bytes]] = {
     "OpenAI, without a reason": ("openai_chat", sse({**CHUNK, "choices": [{"index": 0, "delta": MESSAGE}]})),
     "Gemini, without a reason": ("gemini", sse(GEMINI)),
+    "Gemini, whose second candidate has no end": (
+        "gemini",
+        sse({**GEMINI, "candidates": [{"finishReason": "STOP"}, {"index": 1, "content": {"parts": [{"text": "hi"}]}}]}),
+    ),
     "Gemini, under two names": ("gemini", sse(GEMINI, {"responseId": "2", "candidates": [{"finishReason": "STOP"}]})),
     "Gemini, with a comment": ("gemini", b": hi\n\n" + sse({**GEMINI, "candidates": [{"finishReason": "STOP"}]})),
     "Responses, without an end": ("openai_responses", sse(CREATED)),

@@ -103,9 +103,9 @@ def plain(arguments: str) -> Any:
 
 
 def result(part: ToolResult, ids: list[str]) -> tuple[int, str]:
-    """Which call it answers, and in which words. An empty object says nothing."""
+    """Which call it answers, and in which words."""
     said = "".join(told(inner) for inner in part.content)
-    return (ids.index(part.call_id) if part.call_id in ids else -1), "" if said == "{}" else said
+    return (ids.index(part.call_id) if part.call_id in ids else -1), said
 
 
 def told(part: Part) -> str:

@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
+
 # What stands where something else should.
 STRANGERS: tuple[Any, ...] = (None, True, -1, 1e300, "", "\x00odd\u2028", [], [None], {}, {"type": "novel"}, [[{}]])
 Path = tuple[str | int, ...]
@@ -35,6 +37,29 @@ def mutants(document: Any) -> Iterator[tuple[str, Any]]:
     for path in nodes(document):
         for stranger in STRANGERS:
             yield f"{'.'.join(map(str, path))} = {stranger!r}", replaced(document, path, stranger)
+
+
+def bent(data: bytes, luck: random.Random) -> bytes:
+    """`data` with one value of one of its lines of JSON replaced by one of STRANGERS; unchanged where it is no JSON."""
+    lines = data.split(b"\n")
+    at = luck.randrange(len(lines))
+    head, brace, rest = lines[at].partition(b"{")
+    try:
+        document = orjson.loads(brace + rest)
+    except ValueError:
+        return data
+    path = luck.choice(list(nodes(document)))
+    lines[at] = head + orjson.dumps(replaced(document, path, luck.choice(STRANGERS)))
+    return b"\n".join(lines)
+
+
+def hurt(data: bytes, luck: random.Random) -> bytes:
+    """`data` damaged, or bent a few times, which gets deeper into whoever reads it."""
+    if luck.random() < 0.5:
+        return damaged(data, luck)
+    for _ in range(luck.randint(1, 3)):
+        data = bent(data, luck)
+    return data
 
 
 def damaged(stream: bytes, luck: random.Random) -> bytes:

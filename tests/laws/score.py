@@ -2,8 +2,8 @@
 
     python -m tests.laws.score
 
-A row is the dialect of the backend that was recorded, a column that of the client. Each answer is told twice: as a
-stream and as one body.
+A row is the dialect of the backend that was recorded, a column that of the client. Each answer is told twice, and each
+cell counts both: told as a stream, and as one body.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from llmux.dialects.registry import TABLE
 from tests.judges.recordings import Recorded
 from tests.laws.known import reasons
-from tests.laws.pairs import Telling, lost, sources, tellings
+from tests.laws.pairs import WAYS, Telling, lost, sources, tellings
 
 WIDTH = max(map(len, TABLE))
 
@@ -29,8 +29,9 @@ def board(recordings: Iterable[Recorded]) -> list[str]:
 def _cells(name: str, everything: list[Telling], different: dict[Telling, frozenset[str]]) -> Iterator[str]:
     for client in TABLE:
         pair = [telling for telling in everything if (telling.source.dialect, telling.client) == (name, client)]
-        equal = sum(telling not in different for telling in pair)
-        yield f"{f'{equal}/{len(pair)}':>{WIDTH}}"
+        ways = ([telling for telling in pair if telling.way == way] for way in WAYS)
+        counts = (f"{sum(telling not in different for telling in told)}/{len(told)}" for told in ways)
+        yield f"{' '.join(counts):>{WIDTH}}"
 
 
 def _said(different: dict[Telling, frozenset[str]]) -> Iterator[str]:

@@ -42,4 +42,4 @@ def test_the_score_counts_every_telling() -> None:
     head, *rows = board(first.values())[: len(TABLE) + 1]
     assert head.split() == ["|", *" | ".join(TABLE).split()]
     assert [row.split()[0] for row in rows] == list(TABLE)
-    assert all(row.count("2/2") == len(TABLE) for row in rows), rows
+    assert all(row.count("1/1 1/1") == len(TABLE) for row in rows), rows

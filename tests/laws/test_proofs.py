@@ -11,8 +11,10 @@ import pytest
 from llmux.dialects.gemini import GEMINI
 from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile, Target
+from llmux.ir.content import Reasoning, ToolCall
 from llmux.ir.fold import explode, fold
 from llmux.ir.request import Request
+from llmux.ir.response import Response
 from tests.laws.lanes import FORM, hear, stream_of
 
 Wire = dict[str, Any]
@@ -90,6 +92,22 @@ def test_a_claude_client_hears_it_in_front_of_the_call() -> None:
     told = TABLE["claude"].encoder(FORM).feed(stream)
     assert told.count(b'"type":"thinking"') == 2
     assert told.index(b"llmux1.") < told.index(b'"type":"tool_use"')
+
+
+@pytest.mark.parametrize("client", ["claude", "openai_chat", "openai_responses", "gemini"])
+def test_one_document_where_a_stream_was_asked_for_keeps_its_proofs(client: str) -> None:
+    """Told by events, in a stream of any API that has a place for them, with as much as the document told."""
+    response = GEMINI.decode_response(orjson.dumps(ANSWER), {})
+    dialect = TABLE[client]
+    heard = fold(hear(dialect.decoder({}), [stream_of(dialect, response)]))
+    assert len(proofs(heard)) == len(proofs(response)) == 1
+    whole = dialect.decode_response(dialect.encode_response(response, FORM), {})
+    assert proofs(heard) == proofs(whole)
+
+
+def proofs(response: Response) -> list[Any]:
+    parts = [part for part in response.parts if isinstance(part, Reasoning | ToolCall)]
+    return [state.data for part in parts for state in part.states]
 
 
 @pytest.mark.parametrize("client", CLIENTS)

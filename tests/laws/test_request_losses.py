@@ -43,7 +43,8 @@ def passed(request: Request, other: str) -> Passed | None:
     except BadRequest:
         return None
     heard = reheard(orjson.dumps(told.body), request, other)
-    return Passed(heard, told.names, told.warnings)
+    ours = ("ours=stop",) if told.unstopped else ()  # the gateway ends the answer at them
+    return Passed(heard, told.names, (*told.warnings, *ours))
 
 
 def unsaid(request: Request, other: str) -> Iterator[str]:

@@ -100,3 +100,8 @@ def test_a_role_can_do_what_any_of_its_backends_can() -> None:
 def test_what_a_permission_may_call_it() -> None:
     assert offer(assembled(BOX), "llava").names == ("llava", "box:*")
     assert offer(assembled(Written(model="dear:one", name="mine")), "mine").names == ("mine", "dear:one")
+
+
+def test_who_embeds_does_nothing_else() -> None:
+    (offer,) = shown(assembled(Written(model="dear:vectors", embeddings=True, context=8_000)))
+    assert (offer.card.answers, offer.card.context, offer.card.capabilities) == (False, 8_000, [])

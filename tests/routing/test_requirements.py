@@ -4,8 +4,9 @@ import pytest
 
 from llmux.ir.capability import Capability
 from llmux.ir.content import Audio, Document, FileId, Image, Inline, Link, Part, Text, ToolResult, Written
+from llmux.ir.embedding import EmbeddingRequest
 from llmux.ir.request import Message, Original, ReasoningControl, Request, Role, Tool
-from llmux.routing.requirements import Needs, read
+from llmux.routing.requirements import Needs, longest, read
 from llmux.routing.tokens import IMAGE_TOKENS
 
 DATA = "A" * 10_000
@@ -91,3 +92,13 @@ SENT = Original(body=b"{" + b"x" * 50_000 + b"}", document={})
 )
 def test_bytes_bound_the_tokens(parts: tuple[Part, ...], original: Original | None, bound: int) -> None:
     assert read(request(*parts, original=original)).bytes == pytest.approx(bound, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "text"),
+    [(("a", "longer", "b"), "longer"), (((1, 2, 30),), "1 2 30"), (("", ""), "")],
+    ids=["texts", "tokens", "nothing"],
+)
+def test_of_texts_to_embed_the_longest_counts(inputs: tuple[str | tuple[int, ...], ...], text: str) -> None:
+    prompt = longest(EmbeddingRequest(model="m", inputs=inputs))
+    assert (prompt.model, prompt.messages[0].parts) == ("m", (Text(text=text),))

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,16 +49,21 @@ def decide(needs: Needs, *pool: Backend, **settings: Any) -> Choice:
     """`settings`: conditions by the backend's name, `allowed`, and of Policy `thinking` and `tokens`."""
     allowed = settings.pop("allowed", ())
     policy = {key: settings.pop(key) for key in ("thinking", "tokens") if key in settings}
+    if isinstance(tokens := policy.get("tokens"), int):
+        policy["tokens"] = {backend.name: tokens for backend in pool}
     return choose(needs, pool, allowed, settings, Policy(NOW, **policy))
 
 
 PLAIN, SEES, THINKS = backend("plain"), backend("sees", vision=True), backend("thinks", thinking=True)
 MUTE, ABLE = backend("mute", tools=False), backend("able", vision=True, thinking=True)
 SMALL, LARGE = backend("small", context=1_000), backend("large", context=2_000)
+EMBEDS = msgspec.structs.replace(backend("embeds"), embeddings=True)
 CUT = backend("cut", context=1_000, max_output=200)
 
 
 # --- one backend, one reason -----------------------------------------------------------------------------------------
+
+TEXTS = Needs("m", frozenset(), 100, embeddings=True)
 
 # name -> (what is asked, of whom, how it is just now, why not or None)
 REASONS: dict[str, tuple[Needs, Backend, Condition, Refusal | None]] = {
@@ -98,20 +104,27 @@ REASONS: dict[str, tuple[Needs, Backend, Condition, Refusal | None]] = {
         needs(size=901, output=100),
         SMALL,
         Condition(),
-        Refusal("unfit", "holds 1000 tokens, needs 901 and 100 for the answer", lacks=("context",), room=900),
+        Refusal(
+            "unfit", "holds 1000 tokens, needs 901 and 100 for the answer", lacks=("context",), room=900, tokens=901
+        ),
     ),
+    "it only embeds": (needs(), EMBEDS, Condition(), Refusal("unfit", "only embeds", lacks=("kind",))),
+    "it does not embed": (TEXTS, PLAIN, Condition(), Refusal("unfit", "does not embed", lacks=("kind",))),
+    "it embeds": (TEXTS, EMBEDS, Condition(), None),
     "an output that is cut fits": (needs(size=800, output=5_000), CUT, Condition(), None),
     "an output that is cut, too small": (
         needs(size=801, output=5_000),
         CUT,
         Condition(),
-        Refusal("unfit", "holds 1000 tokens, needs 801 and 200 for the answer", lacks=("context",), room=800),
+        Refusal(
+            "unfit", "holds 1000 tokens, needs 801 and 200 for the answer", lacks=("context",), room=800, tokens=801
+        ),
     ),
     "an output that fits nowhere": (
         needs(size=1, output=5_000),
         SMALL,
         Condition(),
-        Refusal("unfit", "holds 1000 tokens, needs 1 and 5000 for the answer", lacks=("context",)),
+        Refusal("unfit", "holds 1000 tokens, needs 1 and 5000 for the answer", lacks=("context",), tokens=1),
     ),
     "down": (
         needs(),
@@ -242,9 +255,12 @@ def test_plan(
     assert {*choice.plan, *choice.refused} == {each.name for each in pool}
 
 
-@pytest.mark.parametrize(("tokens", "expected"), [(None, 1_500), (400, 400), (1_600, 1_500)])
-def test_what_the_prompt_was_taken_to_hold(tokens: int | None, expected: int) -> None:
-    assert decide(needs(size=1_500), PLAIN, tokens=tokens).tokens == expected
+def test_each_backend_has_its_own_figure() -> None:
+    """Models cut words differently: what fits one may be too long for another of the same size."""
+    other = backend("other", context=1_000)
+    choice = decide(needs(size=1_500), SMALL, other, tokens={"small": 1_100, "other": 900})
+    assert choice.plan == ("other",)
+    assert choice.refused["small"].tokens == 1_100
 
 
 @pytest.mark.parametrize(
@@ -342,6 +358,10 @@ ERRORS: dict[str, tuple[Choice, GatewayError]] = {
         decide(needs(), backend("x", ("a",)), backend("y", enabled=False)),
         ModelNotFound("model: m (disabled: y)", param="model"),
     ),
+    "it only embeds": (
+        decide(needs(), EMBEDS, backend("x", ("a",))),
+        ModelNotFound("model: m (only embeds: embeds)", param="model"),
+    ),
     "too long": (
         decide(needs(size=3_000), SMALL, LARGE),
         ContextTooLong("prompt is too long: 3000 tokens > 2000 maximum", param="messages"),
@@ -410,6 +430,12 @@ def test_what_the_client_hears(choice: Choice, expected: GatewayError) -> None:
     output = 100 if "beside" in expected.message else 0
     assert choice.plan == ()
     assert refuse(choice, needs(output=output), NOW) == expected
+
+
+def test_who_wants_texts_embedded_hears_what_is_missing() -> None:
+    assert refuse(decide(TEXTS, PLAIN, SEES), TEXTS, NOW) == ModelNotFound(
+        "model: m (does not embed: plain, sees; set embeddings = true on a backend that embeds)", param="model"
+    )
 
 
 # --- what providers list ---------------------------------------------------------------------------------------------

@@ -88,6 +88,14 @@ LEFT_OUT: dict[str, tuple[dict[str, object], str, dict[str, object]]] = {
     "in what has no fields": ({"a": 1}, "a.b", {"a": 1}),
     "an item itself": ({"a": [1]}, "a.0", {"a": [1]}),
     "without which there is no request": ({"model": "m"}, "model", {"model": "m"}),
+    "what the model is told": ({"messages": [{"role": "a"}]}, "messages.0.role", {"messages": [{"role": "a"}]}),
+    "the whole conversation": ({"input": "a"}, "input", {"input": "a"}),
+    "what only says how to keep it": (
+        {"messages": [{"content": [{"text": "a", "cache_control": {}}]}]},
+        "messages.0.content.0.cache_control",
+        {"messages": [{"content": [{"text": "a"}]}]},
+    ),
+    "the tools": ({"tools": [1]}, "tools", {"tools": [1]}),
     "JSON that nobody decoded": ({"c": msgspec.Raw(b'{"effort":1,"x":1.50}')}, "c.effort", {"c": {"x": 1.5}}),
 }
 

@@ -29,6 +29,8 @@ PROVIDERS = tuple(name for name, backend in BACKENDS.items() if backend.dialect 
 # Whose wire has no word for what must be done with tools: to call one, or this one; to call them one at a time.
 CHOICELESS = frozenset({"demo_ollama"})
 ALWAYS_PARALLEL = frozenset({"demo_gemini", "demo_ollama"})
+# Whose wire has no proof of reasoning.
+PROOFLESS = frozenset({"demo", "demo_ollama"})
 # Whose wire has no stop sequences. It takes no limit below 16 tokens either.
 STOPLESS = frozenset({"demo_responses"})
 # Who asks: an SDK -> the dialect that it speaks.
@@ -72,6 +74,30 @@ api = "demo"
 [[backend]]
 model = "inside:*"
 model_match = ["inside-*"]
+
+[[backend]]
+name = "embed"
+model = "demo:embed"
+model_match = ["embed"]
+embeddings = true
+
+[[backend]]
+name = "embed.ollama"
+model = "demo_ollama:embed"
+model_match = ["embed.ollama"]
+embeddings = true
+
+[[backend]]
+name = "embed.fail-429"
+model = "demo:fail-429"
+model_match = ["embed.failing"]
+embeddings = true
+
+[[backend]]
+name = "embed.second"
+model = "demo:embed"
+model_match = ["embed.failing"]
+embeddings = true
 """
 
 EVERYTHING = """

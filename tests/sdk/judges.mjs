@@ -198,7 +198,7 @@ const FILTERS = new Set([
 ]);
 
 function fromChunks(chunks) {
-  const candidates = chunks.flatMap((chunk) => chunk.candidates?.slice(0, 1) ?? []);
+  const candidates = chunks.flatMap((chunk) => (chunk.candidates ?? []).filter((each) => !each.index));
   const parts = candidates.flatMap((candidate) => candidate.content?.parts ?? []);
   const heard = parts.map((part) => [part.text === undefined ? "other" : part.thought ? "reasoning" : "text", part.text]);
   const calls = parts.flatMap(({ functionCall: call }) => (call ? [[call.name, call.args ?? {}]] : []));

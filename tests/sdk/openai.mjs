@@ -157,3 +157,13 @@ test("who leaves early makes room for the next", async () => {
     stream.controller.abort();
   }
 });
+
+test("embeddings: packed, as the SDK asks unasked, and plain are the same vectors", async () => {
+  const input = ["the cat sat on the mat", "grüße"];
+  const packed = await client.embeddings.create({ model: "embed", input });
+  const plain = await client.embeddings.create({ model: "embed", input, encoding_format: "float" });
+  assert.equal(packed.data.length, 2);
+  assert.equal(packed.data[0].embedding.length, 64);
+  assert.deepEqual(packed.data.map((one) => Array.from(one.embedding)), plain.data.map((one) => one.embedding));
+  assert.ok(packed.usage.prompt_tokens > 0);
+});

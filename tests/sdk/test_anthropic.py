@@ -112,6 +112,16 @@ def test_the_events_of_a_stream_come_in_order(client: Anthropic, provider: str) 
     assert kinds == ["message_start", *part, *part, "message_delta", "message_stop"]
 
 
+def test_a_stream_begins_with_the_size_of_the_prompt(client: Anthropic, provider: str) -> None:
+    """A backend of another API tells it at the end only: until then it is an estimate, and never 0."""
+    said = "The house stands at the end of the road. " * 30
+    stream = client.messages.create(
+        model=f"{provider}:echo", max_tokens=9, stream=True, messages=[{"role": "user", "content": said}]
+    )
+    start = next(event for event in stream if event.type == "message_start")
+    assert 100 < start.message.usage.input_tokens < 1_000
+
+
 async def test_async_streams_side_by_side(gateway: Gateway, provider: str) -> None:
     async with AsyncAnthropic(base_url=gateway.url, auth_token=gateway.token, max_retries=0) as client:
 

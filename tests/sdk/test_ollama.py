@@ -10,7 +10,7 @@ import ollama
 import pytest
 from ollama import AsyncClient, Client
 
-from tests.sdk.house import PROVIDERS, Gateway, failing
+from tests.sdk.house import PROVIDERS, STOPLESS, Gateway, failing
 
 ME = "python_ollama"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -21,7 +21,7 @@ WEATHER: Any = {
 }
 
 
-@pytest.fixture(params=[*PROVIDERS, "demo_ollama"])
+@pytest.fixture(params=PROVIDERS)
 def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -94,10 +94,11 @@ def test_json_of_a_schema(ask: Callable[..., Any]) -> None:
     assert ask("city=Oslo", format=SCHEMA).message.content == '{"city":"Oslo"}'
 
 
-def test_options(ask: Callable[..., Any]) -> None:
-    told = ask("one two three four five", options={"num_predict": 2, "temperature": 0.5, "num_ctx": 4096})
-    assert (told.message.content, told.done_reason) == ("one two", "length")
-    assert ask("one two three", options={"stop": ["two"]}).message.content.strip() == "one"
+def test_options(ask: Callable[..., Any], provider: str) -> None:
+    told = ask("word " * 40, options={"num_predict": 20, "temperature": 0.5, "num_ctx": 4096})
+    assert (told.message.content.split(), told.done_reason) == (["word"] * 20, "length")
+    said = "one two three" if provider in STOPLESS else "one"
+    assert ask("one two three", options={"stop": ["two"]}).message.content.strip() == said
 
 
 def test_generate(client: Client, provider: str) -> None:
@@ -176,3 +177,17 @@ def test_many_at_once(gateway: Gateway, provider: str) -> None:
             return await asyncio.gather(*map(one, range(8)))
 
     assert asyncio.run(all_at_once()) == [f"number {number}" for number in range(8)]
+
+
+@pytest.mark.parametrize("model", ["embed", "embed.ollama"])
+def test_embeddings(client: Client, model: str) -> None:
+    told = client.embed(model, ["a cat", "a dog"], dimensions=8)
+    assert [len(vector) for vector in told.embeddings] == [8, 8]
+    assert (told.model, told.prompt_eval_count) == (model, 4)
+    assert client.embeddings(model, "a cat").embedding == client.embed(model, "a cat").embeddings[0]
+
+
+def test_embeddings_of_a_chat_backend(client: Client) -> None:
+    with pytest.raises(ollama.ResponseError, match="does not embed") as raised:
+        client.embed("demo:echo", "a cat")
+    assert raised.value.status_code == 404

@@ -366,3 +366,55 @@ def test_what_only_the_older_form_understands(client: OpenAI, provider: str) -> 
         return
     with pytest.raises(openai.BadRequestError, match="client's own API"):
         client.completions.create(model=f"{provider}:echo", prompt=[1, 2, 3])
+
+
+# --- embeddings ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["embed", "embed.ollama"])
+def test_packed_as_the_sdk_asks_unasked_and_plain_are_the_same_vectors(client: OpenAI, model: str) -> None:
+    texts = ["the cat sat on the mat", "Grüße"]
+    packed = client.embeddings.create(model=model, input=texts)
+    plain = client.embeddings.create(model=model, input=texts, encoding_format="float")
+    assert [list(one.embedding) for one in packed.data] == [one.embedding for one in plain.data]
+    assert [one.index for one in packed.data] == [0, 1]
+    assert (packed.model, packed.object, packed.usage.prompt_tokens) == (model, "list", plain.usage.prompt_tokens)
+
+
+@pytest.mark.parametrize("given", ["hello", [1, 2, 3], [[1, 2], [3]]], ids=["one text", "tokens", "lists of tokens"])
+def test_every_form_of_input(client: OpenAI, given: Any) -> None:
+    answer = client.embeddings.create(model="embed", input=given, dimensions=8)
+    assert {len(one.embedding) for one in answer.data} == {8}
+    assert len(answer.data) == (2 if given == [[1, 2], [3]] else 1)
+
+
+def test_tokens_are_refused_by_a_backend_that_knows_texts_only(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="texts, not tokens"):
+        client.embeddings.create(model="embed.ollama", input=[1, 2, 3])
+
+
+def test_embeddings_fail_over(client: OpenAI) -> None:
+    answer = client.embeddings.with_raw_response.create(model="embed.failing", input="hello")
+    assert answer.headers["x-llmux-backend"] == "embed.second"
+    assert answer.parse().data
+
+
+def test_a_chat_backend_embeds_nothing_and_an_embedder_answers_nothing(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="does not embed"):
+        client.embeddings.create(model="demo:echo", input="hello")
+    with pytest.raises(openai.NotFoundError, match="only embeds: embed"):
+        client.chat.completions.create(model="embed", messages=[{"role": "user", "content": "hello"}])
+
+
+def test_a_client_embeds_only_with_what_it_may_use(gateway: Gateway) -> None:
+    with (
+        OpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.narrow_token, max_retries=0) as narrow,
+        pytest.raises(openai.PermissionDeniedError),
+    ):
+        narrow.embeddings.create(model="embed", input="hello")
+
+
+def test_a_bad_wish_for_embeddings_says_where(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.embeddings.create(model="embed", input=["fine", {}])  # type: ignore[list-item]  # that is the test
+    assert raised.value.param == "input.1"

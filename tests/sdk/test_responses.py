@@ -10,7 +10,7 @@ import pydantic
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.sdk.house import CHOICELESS, PROVIDERS, Gateway, failing
+from tests.sdk.house import CHOICELESS, PROOFLESS, PROVIDERS, Gateway, failing
 
 ME = "python_responses"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
@@ -58,8 +58,9 @@ def calls(response: Any) -> list[Any]:
 
 
 def test_chat(ask: Callable[..., Any], provider: str) -> None:
-    response = ask("Grüße, 漢字 🎉.", instructions="Be nice.")
+    response = ask("Grüße, 漢字 🎉.", instructions="Be nice.", metadata={"a": "b"})
     assert response.output_text == "Grüße, 漢字 🎉."
+    assert (response.instructions, response.metadata) == ("Be nice.", {"a": "b"})
     assert (response.object, response.status, response.error) == ("response", "completed", None)
     assert response.model in {"echo", f"{provider}:echo"}  # the verbatim lane leaves the backend's own name
     usage = response.usage
@@ -77,7 +78,8 @@ def test_stream(ask: Callable[..., Any]) -> None:
     events = list(ask("one two three four five", stream=True))
     deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
     assert deltas == ["one", " two", " three", " four", " five"]
-    assert [events[0].type, events[-1].type] == ["response.created", "response.completed"]
+    assert [event.type for event in events[:2]] == ["response.created", "response.in_progress"]
+    assert events[-1].type == "response.completed"
     numbers = [event.sequence_number for event in events]
     assert numbers == list(range(len(events)))
     assert {event.response.id for event in events if hasattr(event, "response")} == {events[0].response.id}
@@ -115,7 +117,7 @@ def test_a_tool_is_called_and_its_result_is_heard(ask: Callable[..., Any]) -> No
     asked = {"role": "user", "content": "Call get_weather with city=Paris."}
     first = ask([asked], tools=[WEATHER])
     [call] = calls(first)
-    assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Paris"})
+    assert (call.name, json.loads(call.arguments), call.status) == ("get_weather", {"city": "Paris"}, "completed")
     result = {"type": "function_call_output", "call_id": call.call_id, "output": "21 degrees"}
     last = ask([asked, *first.output, result], tools=[WEATHER])
     assert last.output_text == "get_weather said: 21 degrees"
@@ -172,6 +174,12 @@ def test_a_tool_that_takes_free_text(ask: Callable[..., Any]) -> None:
     assert ask([asked, *first.output, result], tools=[tool]).output_text == "note said: noted"
 
 
+def test_a_tool_in_a_namespace(ask: Callable[..., Any]) -> None:
+    space = {"type": "namespace", "name": "weather", "description": "Weather.", "tools": [WEATHER]}
+    [call] = calls(ask("Call weather__get_weather with city=Lisbon.", tools=[space]))
+    assert (call.name, call.namespace) == ("get_weather", "weather")
+
+
 # --- images, reasoning, structured output ----------------------------------------------------------------------------
 
 
@@ -180,13 +188,19 @@ def test_images(ask: Callable[..., Any]) -> None:
     assert response.output_text == "Look.\n\nI see 2 images."
 
 
-def test_reasoning(ask: Callable[..., Any]) -> None:
+def test_reasoning_comes_and_goes_back(ask: Callable[..., Any], provider: str) -> None:
     asked: Any = {"role": "user", "content": "Think, please."}
-    response = ask([asked], reasoning={"effort": "high", "summary": "auto"})
+    more: Any = {
+        "reasoning": {"effort": "high", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "store": False,
+    }
+    response = ask([asked], **more)
     [thought] = [item for item in response.output if item.type == "reasoning"]
     assert "14 characters" in "".join(part.text for part in thought.summary)
+    assert bool(thought.encrypted_content) is (provider not in PROOFLESS)
     assert response.output_text == "Think, please."
-    reply = ask([asked, *response.output, {"role": "user", "content": "And now?"}], reasoning={"effort": "high"})
+    reply = ask([asked, *response.output, {"role": "user", "content": "And now?"}], **more)
     assert reply.output_text == "And now?"
 
 
@@ -210,6 +224,13 @@ def test_structured_output(client: OpenAI, provider: str) -> None:
     )
     assert isinstance(response.output_parsed, Trip)
     assert (response.output_parsed.city, response.output_parsed.days) == ("Lisbon", 4)
+
+
+def test_tokens_are_counted(client: OpenAI, provider: str) -> None:
+    few = client.responses.input_tokens.count(model=f"{provider}:echo", input="Hi.")
+    many = client.responses.input_tokens.count(model=f"{provider}:echo", input="Hi. " * 50)
+    assert few.object == "response.input_tokens"
+    assert many.input_tokens > few.input_tokens > 0
 
 
 # --- errors and leaving ----------------------------------------------------------------------------------------------
@@ -237,18 +258,22 @@ def test_errors(client: OpenAI, provider: str, fault: str) -> None:
         assert caught.value.code == "context_length_exceeded"
 
 
-WRONG: dict[str, tuple[dict[str, Any], type[openai.APIStatusError]]] = {
-    "an unknown model": ({"model": "nobody:nothing"}, openai.NotFoundError),
-    "an input of another kind": ({"input": 7}, openai.BadRequestError),
-    "a temperature in words": ({"temperature": "hot"}, openai.BadRequestError),
+# What is wrong -> who says no, and which field it is.
+WRONG: dict[str, tuple[dict[str, Any], type[openai.APIStatusError], str]] = {
+    "an unknown model": ({"model": "nobody:nothing"}, openai.NotFoundError, "model"),
+    "an input of another kind": ({"input": 7}, openai.BadRequestError, "input"),
+    "a temperature in words": ({"temperature": "hot"}, openai.BadRequestError, "temperature"),
+    "a call of nothing": ({"input": [{"type": "function_call"}]}, openai.BadRequestError, "input"),
+    "the background": ({"background": True}, openai.BadRequestError, "background"),
 }
 
 
-@pytest.mark.parametrize(("wrong", "expected"), WRONG.values(), ids=WRONG)
-def test_wrong_requests(client: OpenAI, wrong: Any, expected: type[Exception]) -> None:
+@pytest.mark.parametrize(("wrong", "expected", "param"), WRONG.values(), ids=WRONG)
+def test_wrong_requests(client: OpenAI, wrong: Any, expected: type[openai.APIStatusError], param: str) -> None:
     right: Any = {"model": "demo:echo", "input": "Hi."}
-    with pytest.raises(expected):
+    with pytest.raises(expected) as caught:
         client.responses.create(**{**right, **wrong})
+    assert (caught.value.param or "").startswith(param)
 
 
 @pytest.mark.parametrize("fault", ["cut", "error-in-stream"])
@@ -257,9 +282,11 @@ def test_an_answer_that_breaks_off_never_looks_finished(client: OpenAI, provider
     events = list(client.responses.create(model=failing(ME, fault, provider), stream=True, input=said))
     heard = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert heard.strip() == "one two three"
-    last: Any = events[-1]
+    first, *_, last = events
     assert (last.type, last.response.status) == ("response.failed", "failed")  # this API's own way to fail in a stream
+    assert (last.response.id, last.response.error.code) == (first.response.id, "server_error")
     assert last.response.error.message
+    assert [event.sequence_number for event in events] == list(range(len(events)))
 
 
 def test_who_leaves_early_makes_room_for_the_next(client: OpenAI, provider: str) -> None:

@@ -14,9 +14,10 @@ from llmux.clock import Clock, SystemClock
 from llmux.config.schema import Cors
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
-from llmux.errors import AnswerNotFound
+from llmux.errors import AnswerNotFound, GatewayError
 from llmux.ir.card import ModelCard
 from llmux.ir.content import Text
+from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Batch, MessageEnd, MessageStart, Opened, PartDelta, PartEnd, PartStart
 from llmux.ir.request import Request
 from llmux.ir.response import FinishReason
@@ -29,6 +30,7 @@ from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
 
+USAGE = Usage(3)
 OPENED = Opened("a", "m", 1, ("dropped=top_k",))
 BEGIN: Batch = (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one "))
 MORE: Batch = (PartDelta(0, "two"),)
@@ -88,6 +90,7 @@ async def running(  # one option for each thing that a test may want to be other
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
     log_bodies: bool = False,
+    usage: Usage | GatewayError = USAGE,  # of embeddings
     library: Library | None = None,
     dialects: Mapping[str, Dialect] = TABLE,
 ) -> AsyncGenerator[Running, None]:
@@ -96,6 +99,12 @@ async def running(  # one option for each thing that a test may want to be other
 
     async def count(request: Request, context: Context) -> tuple[int, bool]:
         return 42, True
+
+    async def embed(request: EmbeddingRequest, context: Context) -> tuple[Opened, Embeddings, Usage]:
+        vectors = tuple((float(len(text)), 0.5) for text in request.inputs)
+        if isinstance(usage, GatewayError):
+            raise usage
+        return OPENED, Embeddings(vectors, usage.input_tokens), usage
 
     async def explain(request: Request, context: Context) -> Mapping[str, Any]:
         return {"model": request.model, "plan": ["a"]}
@@ -106,6 +115,7 @@ async def running(  # one option for each thing that a test may want to be other
     services = Services(
         dialects=dialects,
         respond=respond,
+        embed=embed,
         count=count,
         explain=explain,
         health=health,

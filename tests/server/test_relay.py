@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
+from llmux.dialects.base import AnswerForm
+from llmux.dialects.claude import CLAUDE
 from llmux.errors import BackendCut, Overloaded, RateLimited
 from llmux.ir.events import Batch, StreamError, Verbatim
 from llmux.ir.request import Request
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Context
+from llmux.server.record import Record
+from llmux.server.relay import ClientStream, relay
 from tests.fakes import FakeClock
 from tests.server.house import BEGIN, BODIES, END, MORE, OPENED, running
 
@@ -201,6 +208,41 @@ async def test_a_client_that_does_not_read_stops_the_backend() -> None:
         assert pulled < 500  # of 130 MB, what the sockets hold
         writer.close()
         assert (await house.until_finished())[0].status == 499
+
+
+class Written(web.StreamResponse):
+    """A response to nobody: what is written to it, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Nobody is told."""
+
+    async def write(self, data: Any) -> None:
+        self.writes.append(data)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        self.writes += [data, b"the end"]
+
+
+@pytest.mark.parametrize("how", ["whole", "broken"])
+async def test_the_last_words_and_the_end_leave_in_one_write(how: str) -> None:
+    async def batches() -> AsyncGenerator[Batch, None]:
+        yield BEGIN
+        if how == "broken":
+            raise BackendCut("cut off")
+        yield END
+
+    response, clock = Written(), FakeClock()
+    encoder = CLAUDE.encoder(AnswerForm("1", "m", 1))
+    inbound = make_mocked_request("POST", "/")
+    await relay(batches(), ClientStream(inbound, lambda _: response, encoder, clock, 10), Record("req_1"), clock)
+    first, last, end = response.writes
+    assert b"one " in first
+    assert (b"message_stop" if how == "whole" else b"cut off") in last
+    assert end == b"the end"
 
 
 async def test_both_keep_one_connection() -> None:

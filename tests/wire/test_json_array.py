@@ -12,6 +12,7 @@ from llmux.wire import json_array
 from llmux.wire.json_array import ArrayFramer
 from tests.strategies import JSON
 
+DEEP = b'{"a":' + b"[" * 40 + b'"]"' + b"]" * 40 + b"}"  # deeper than what is found in one step
 ODD = b'{"a": "]}\\"[,\\\\", "b": [1, {"c": "\xc3\xa9\xe2\x80\xa8"}]}'
 ARRAYS: dict[str, tuple[bytes, list[bytes]]] = {
     "Google's": (b'[{"a":1}\n,\r\n{"b":2}\n]', [b'{"a":1}', b'{"b":2}']),
@@ -21,6 +22,8 @@ ARRAYS: dict[str, tuple[bytes, list[bytes]]] = {
     "space around": (b' \r\n[ {"a":1} ] \n', [b'{"a":1}']),
     "a byte order mark": (b'\xef\xbb\xbf[{"a":1}]', [b'{"a":1}']),
     "arrays in it": (b"[[1],[2,[3]]]", [b"[1]", b"[2,[3]]"]),
+    "a deep element": (b"[%b,%b\n,%b]" % (DEEP, ODD, DEEP), [DEEP, ODD, DEEP]),
+    "a deep document": (DEEP + ODD, [DEEP, ODD]),
     "no array": (b'{"a":1}', [b'{"a":1}']),
     "documents one after the other": (b'{"a":1}\n{"b":2}\n', [b'{"a":1}', b'{"b":2}']),
     "no last bracket": (b'[{"a":1}', [b'{"a":1}']),
@@ -54,6 +57,12 @@ def test_any_array_cut_anywhere(values: list[Any], places: list[int]) -> None:
     assert [json.loads(element) for element in fed(pieces)] == values
 
 
+@given(st.text(alphabet='{}[]",\\ \nx', max_size=60), st.integers(0, 60))
+def test_whatever_comes_is_cut_alike_bracket_by_bracket(text: str, place: int) -> None:
+    data = text.encode()
+    assert fed([data]) == fed([data[at : at + 1] for at in range(len(data))]) == fed([data[:place], data[place:]])
+
+
 def test_where_the_last_element_ended() -> None:
     framer = ArrayFramer()
     framer.feed(b'[{"a":1},{"b"')
@@ -74,6 +83,14 @@ def test_an_element_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     framer.feed(b'[{"a":"')
     with pytest.raises(BackendGarbled):
         framer.feed(b"x" * 10)
+
+
+@pytest.mark.parametrize("levels", [1, 40, 2000])
+def test_many_elements_are_looked_at_once(levels: int) -> None:
+    """The same, for those that are found in one step and for those that are not."""
+    element = b"[" * levels + b"]" * levels
+    count = 100_000 // levels
+    assert fed([b"[" + b",".join([element] * count) + b"]"]) == [element] * count
 
 
 @pytest.mark.parametrize("byte", [b"x", b"\\\\", b"["])

@@ -41,6 +41,7 @@ CLAUDE = Dialect(
         "x-stainless-runtime-version",
     ),
     session_headers=("x-claude-code-session-id",),
+    caches_marked=True,
     decode_request=decode_request,
     encode_request=encode_request,
     repair=repair,
@@ -61,5 +62,6 @@ CLAUDE = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
+    otherwise={"stop_sequences": {"max_stop": 0}},
     losses=LOSSES,
 )

@@ -9,8 +9,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from llmux.dialects import faults
+from llmux.dialects.arguments import object_of
 from llmux.dialects.base import Names
-from llmux.dialects.claude.blocks import tool_input, tool_use
+from llmux.dialects.claude.blocks import tool_use
 from llmux.dialects.claude.content import decode_part
 from llmux.dialects.claude.schema import DIALECT, FINISH_REASONS, MAKER, STOP_REASONS, TIER_WORDS, TIERS
 from llmux.dialects.document import decode
@@ -211,7 +212,10 @@ def signature(state: ReasoningState) -> str:
 
 def _call(part: ToolCall) -> list[Wire]:
     """A call, and before it the proof of the reasoning that some makers put on calls."""
-    block = {**tool_use(part.id, part.name, tool_input(part)), **restore(DIALECT, part.extra)}
+    block = {
+        **tool_use(part.id, part.name, object_of(part)),
+        **restore(DIALECT, part.extra),
+    }
     return [*(proven("", state) for state in part.states), block]
 
 

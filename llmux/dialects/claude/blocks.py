@@ -6,8 +6,7 @@ What a block cannot hold is lost by a name of LOSSES, here and nowhere else.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from llmux.dialects.arguments import object_of
 from llmux.dialects.claude.media import encode_document, encode_image
 from llmux.dialects.claude.schema import DIALECT, MAKER, TTLS
 from llmux.dialects.losses import Losses
@@ -137,38 +136,12 @@ def _reasoning(part: Reasoning, draft: Draft) -> Wire | None:
 def _call(part: ToolCall, draft: Draft) -> Wire:
     if part.states:  # no Claude puts a proof on a call: another maker's
         draft.losses.drop("reasoning.history")
-    return tool_use(part.id, draft.names.get(part.name, part.name), tool_input(part))
+    return tool_use(part.id, draft.names.get(part.name, part.name), object_of(part))
 
 
 def tool_use(call_id: str, name: str, arguments: Wire) -> Wire:
     """A call of a tool."""
     return {"type": "tool_use", "id": legal_id(call_id), "name": name, "input": arguments}
-
-
-def tool_input(call: ToolCall) -> Wire:
-    """The arguments as the object that Claude wants, whatever some model once wrote."""
-    if call.kind == "custom":
-        return {"input": call.arguments}
-    if not call.arguments or call.arguments.isspace():
-        return {}
-    try:
-        value = _unwrapped(orjson.loads(call.arguments))
-        orjson.dumps(value)  # what is nested too deep to be written is told as text
-    except (orjson.JSONDecodeError, TypeError):
-        return {"_invalid_json": call.arguments}
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else {"value": value}
-
-
-def _unwrapped(value: Any) -> Any:
-    """An object that was written as JSON twice is read twice."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value
 
 
 def _result(part: ToolResult, draft: Draft) -> Wire:

@@ -21,7 +21,7 @@ ANSWER_ROOM = 1024  # tokens that a budget leaves for the answer when it must sh
 LEAST_TOP_P = 0.95  # that a model takes while it reasons
 
 SAMPLERS = {"temperature": 1, "top_p": 1, "top_k": None}  # with what a model does anyway: that need not be said
-LEFT_OUT = ("seed", "min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs")
+LEFT_OUT = ("seed", "min_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
 
 MODES: Mapping[str, Any] = {"enabled": "on", "adaptive": "auto", "disabled": "off"}
 
@@ -163,7 +163,7 @@ def encode_sampling(sampling: Sampling, draft: Draft, *, reasons: bool) -> Wire:
     """What the model takes of it; the rest is lost by name."""
     for name in LEFT_OUT:
         if getattr(sampling, name):
-            draft.losses.drop(name)
+            draft.losses.drop(name.removeprefix("top_"))
     asked = {name: getattr(sampling, name) for name in SAMPLERS}
     asked = {name: value for name, value in asked.items() if value not in {None, SAMPLERS[name]}}
     wire: Wire = {}
@@ -201,6 +201,4 @@ def encode_output(output: OutputFormat, draft: Draft) -> tuple[Wire, list[Wire]]
 def encode_stop(stop: tuple[str, ...], draft: Draft) -> Wire:
     """`stop_sequences`. Claude refuses blank ones."""
     taken = [text for text in stop if text and not text.isspace()][: draft.profile.max_stop]
-    if len(taken) < len(stop):
-        draft.losses.drop("stop")
     return {"stop_sequences": taken} if taken else {}

@@ -44,7 +44,7 @@ DELTAS: Mapping[type[Part], bytes] = {
     Reasoning: b'thinking_delta","thinking"',
     ToolCall: b'input_json_delta","partial_json"',
 }
-FREE_TEXT = ('{"input":"', '"}')  # what stands around the argument of a custom tool: see blocks.tool_input
+FREE_TEXT = ('{"input":"', '"}')  # what stands around the argument of a custom tool: see dialects/arguments.py
 HAVE_INPUT = ("server_tool_use", "mcp_tool_use")
 
 

@@ -5,6 +5,7 @@ Reference: https://docs.claude.com/en/api/errors
 
 import math
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,13 +13,22 @@ from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
 from llmux.dialects.claude.schema import ERRORS, HOPELESS, NO_THREADS
 from llmux.dialects.document import line
-from llmux.errors import BadRequest, ContextTooLong, GatewayError, ModelNotFound
+from llmux.errors import BadRequest, ContextTooLong, FieldRefused, GatewayError, ModelNotFound
 
 # By this beginning Claude Code recognises that it must compact the conversation.
 TOO_LONG = "prompt is too long"
 SIZES = re.compile(r"\d[\d,]*\d")
 
-decode_error = faults.decode
+# How the messages name a field -> where it stands.
+PLACES = {"effort": "output_config.effort"}
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
+    """The failure that an HTTP answer means. `headers` have lower-case names. Any `body` will do."""
+    error = faults.decode(status, headers, body)
+    if isinstance(error, FieldRefused) and error.param:
+        error.param = PLACES.get(error.param, error.param)
+    return error
 
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorForm:

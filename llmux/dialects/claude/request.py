@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.claude import controls, tools
 from llmux.dialects.claude.blocks import Draft, Wire, encode_mark
 from llmux.dialects.claude.content import cache_mark
@@ -133,7 +133,9 @@ def encode_request(request: Request, target: Target) -> Outbound:
     draft = Draft(target, Losses(LOSSES), names)
     body = _body(request, draft)
     _limit_marks(body, draft)
-    return Outbound(body, names=tools.client_names(request, draft), warnings=draft.losses.warnings())
+    unstopped = untold(request.stop, body.get("stop_sequences", ()))
+    names = tools.client_names(request, draft)
+    return Outbound(body, names=names, warnings=draft.losses.warnings(), unstopped=unstopped)
 
 
 def _body(request: Request, draft: Draft) -> Wire:

@@ -153,7 +153,7 @@ LOSSES: Mapping[str, str] = {
     "top_p": "Left out beside a temperature, below 0.95 while the model reasons, and for models that take none.",
     "top_k": "Left out while the model reasons, and for models that take none.",
     "max_tokens": "Cut to what the model can write, or raised so that an answer has room beside the reasoning.",
-    "stop": "Stop sequences that are blank, or more than the model takes, are left out.",
+    "stop": "The gateway ends an answer at those that are blank, or more than the model takes.",
     "reasoning": "Effort and budget become what the model knows; left out where a tool call is forced or it cannot.",
     "reasoning.history": "Reasoning of earlier turns goes back only to the maker that signed it; other is left out.",
     "json": "Asked for in words.",

@@ -156,7 +156,8 @@ class VerbatimDecoder:
         if kind == "message_stop":
             self._done = True
             reason = told.finish_reason if self._stopped else FinishReason.END
-            return replace(told, done=True, finish_reason=reason)
+            usage = decode_usage(self._usage) if self._usage else None
+            return replace(told, usage=usage, done=True, finish_reason=reason)
         if kind not in {"message_start", "message_delta"}:
             return told
         message = _object(document.get("message")) if kind == "message_start" else document

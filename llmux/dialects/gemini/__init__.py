@@ -4,6 +4,7 @@ Reference: https://ai.google.dev/api/generate-content
 """
 
 from llmux.dialects.base import Counting, Dialect, Form
+from llmux.dialects.gemini.embeddings import EMBEDDING
 from llmux.dialects.gemini.encoder import ArrayEncoder, Encoder
 from llmux.dialects.gemini.errors import decode_error, encode_error
 from llmux.dialects.gemini.models import LISTING
@@ -16,7 +17,7 @@ from llmux.dialects.gemini.response import (
     encode_response,
     verbatim_response,
 )
-from llmux.dialects.gemini.schema import LOSSES, NAME
+from llmux.dialects.gemini.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.gemini.stream import Decoder
 from llmux.dialects.gemini.verbatim import ArrayVerbatim, VerbatimDecoder
 
@@ -73,6 +74,7 @@ GEMINI = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=EMBEDDING,
     counting=Counting(
         _at("countTokens"),
         "/models/{model}:countTokens",
@@ -82,5 +84,6 @@ GEMINI = Dialect(
         encode_count_answer,
     ),
     listing=LISTING,
+    otherwise=OTHERWISE,
     losses=LOSSES,
 )

@@ -6,9 +6,9 @@ Reference: https://ai.google.dev/api/generate-content#generatecontentresponse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects.arguments import object_of
 from llmux.dialects.base import Names
 from llmux.dialects.freetext import FreeText, unwrap
-from llmux.dialects.gemini.calls import encode_arguments
 from llmux.dialects.gemini.content import SIGNATURE
 from llmux.dialects.gemini.errors import decode_fault
 from llmux.dialects.gemini.media import encode_inline, encode_sound
@@ -50,6 +50,8 @@ from llmux.ir.usage import Usage
 Wire = dict[str, Any]
 Candidate = Mapping[str, Any]
 
+MOST_CANDIDATES = 128  # more than Google gives, and as many as any API lets a client ask for
+
 # --- decode ----------------------------------------------------------------------------------------------------------
 
 
@@ -78,10 +80,10 @@ def objects(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def first_candidate(document: Mapping[str, Any]) -> Candidate:
-    """The answer that is passed on, of those that there are; {} when there is none."""
-    candidates = objects(document.get("candidates"))
-    return next((candidate for candidate in candidates if not candidate.get("index")), {})
+def candidates_of(document: Mapping[str, Any]) -> list[tuple[int, Candidate]]:
+    """The candidates that a document tells of, by their numbers. One that nobody can have asked for is passed over."""
+    numbered = [(found.get("index", place), found) for place, found in enumerate(objects(document.get("candidates")))]
+    return [(index, found) for index, found in numbered if isinstance(index, int) and 0 <= index < MOST_CANDIDATES]
 
 
 def parts_of(candidate: Candidate) -> list[dict[str, Any]]:
@@ -181,10 +183,10 @@ def encode_usage(usage: Usage) -> Wire:
     return wire
 
 
-def encode_end(reason: FinishReason, details: Extra | None) -> tuple[Wire, Wire]:
-    """What the last candidate says of the end, and what is said beside it: Google's own words where it said them."""
+def encode_end(reason: FinishReason, details: Extra | None, index: int = 0) -> tuple[Wire, Wire]:
+    """What candidate `index` says at its end, and what is said beside it: Google's own words where it said them."""
     own = restore(NAME, details)
-    candidate = {"finishReason": WORDS[reason], "index": 0, **own.get("candidate", {})}
+    candidate = {"finishReason": WORDS[reason], "index": index, **own.get("candidate", {})}
     beside = {name: value for name, value in own.items() if name != "candidate"}
     return candidate, beside
 
@@ -245,7 +247,13 @@ def proof(state: ReasoningState) -> Wire:
 
 def encode_call(call: ToolCall) -> list[Wire]:
     """A call with its proof."""
-    wire: Wire = {"functionCall": {"id": call.id, "name": call.name, "args": encode_arguments(call)}}
+    wire: Wire = {
+        "functionCall": {
+            "id": call.id,
+            "name": call.name,
+            "args": object_of(call),
+        }
+    }
     if call.states:
         wire[SIGNATURE] = encode_signature(call.states[0])
     return [wire, *(proof(state) for state in call.states[1:])]

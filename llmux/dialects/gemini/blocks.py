@@ -6,7 +6,7 @@ A proof of reasoning goes back on the part that it came on, to its own maker onl
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from llmux.dialects.gemini.calls import encode_arguments
+from llmux.dialects.arguments import object_of
 from llmux.dialects.gemini.content import SIGNATURE
 from llmux.dialects.gemini.media import encode_inline, encode_pointer, encode_sound, guess
 from llmux.dialects.gemini.schema import MAKER, NAME, SIGNS_NOTHING, SIGNS_TEXT
@@ -155,7 +155,10 @@ def _search_result(part: Any, draft: Draft) -> list[Wire]:
 
 
 def _encode_call(part: Any, draft: Draft) -> list[Wire]:
-    call: Wire = {"name": draft.names.get(part.name, part.name), "args": encode_arguments(part)}
+    call: Wire = {
+        "name": draft.names.get(part.name, part.name),
+        "args": object_of(part),
+    }
     if draft.profile.call_ids:
         call = {"id": original_id(part.id), **call}
     own = [state for state in part.states if state.maker == draft.maker]

@@ -9,8 +9,6 @@ from typing import Any
 
 import orjson
 
-from llmux.ir.content import ToolCall
-
 Wire = dict[str, Any]
 
 # A step of a jsonPath: `.name`, `[3]`, `['name']`.
@@ -21,32 +19,6 @@ VALUES = ("stringValue", "numberValue", "boolValue", "nullValue")
 def decode_arguments(args: Any) -> str:
     """The JSON text of a call's arguments."""
     return orjson.dumps(args).decode() if args else "{}"
-
-
-def encode_arguments(call: ToolCall) -> Wire:
-    """The arguments as the object that Google wants, whatever some model once wrote."""
-    if call.kind == "custom":
-        return {"input": call.arguments}
-    if not call.arguments or call.arguments.isspace():
-        return {}
-    try:
-        value = _unwrapped(orjson.loads(call.arguments))
-        orjson.dumps(value)  # what is nested too deep to be written is told as text
-    except (orjson.JSONDecodeError, TypeError):
-        return {"_invalid_json": call.arguments}
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else {"value": value}
-
-
-def _unwrapped(value: Any) -> Any:
-    """An object that was written as JSON twice is read twice."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError:
-            return value
-    return value
 
 
 class PartialArguments:

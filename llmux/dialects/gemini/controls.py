@@ -29,6 +29,7 @@ SAMPLING: Mapping[str, tuple[str, Callable[[Fields, str], Any]]] = {
     "top_logprobs": ("logprobs", Fields.integer),
 }
 SAMPLERS = ("temperature", "top_p", "top_k")  # what some models take none of
+UNHEARD = ("logprobs", "top_logprobs")  # of these no answer tells that is translated
 LEFT_OUT = ("min_p", "logit_bias")
 SCHEMAS = ("responseJsonSchema", "_responseJsonSchema", "responseSchema")
 TEXT = frozenset({"", "text/plain"})
@@ -121,9 +122,11 @@ def _encode_sampling(sampling: Sampling, draft: Draft) -> Wire:
     for name in LEFT_OUT:
         if getattr(sampling, name) is not None:
             draft.losses.drop(name)
+    if sampling.logprobs or sampling.top_logprobs:
+        draft.losses.drop("logprobs")
     for ours, (name, _) in SAMPLING.items():
         value = getattr(sampling, ours)
-        if value is None:
+        if value is None or (ours in UNHEARD and not draft.own):
             continue
         if ours in SAMPLERS and draft.profile.sampling == "none":
             draft.losses.drop(ours)
@@ -144,13 +147,10 @@ def _encode_limits(request: Request, draft: Draft) -> Wire:
             draft.losses.approx("max_tokens")
             limit = most
         wire["maxOutputTokens"] = limit
-    if len(request.stop) > draft.profile.max_stop:
-        draft.losses.drop("stop")
     if stop := request.stop[: draft.profile.max_stop]:
         wire["stopSequences"] = list(stop)
     if request.choices > 1:
-        draft.losses.approx("n")
-        wire |= {"candidateCount": request.choices} if draft.own else {}
+        wire["candidateCount"] = request.choices
     return wire
 
 

@@ -4,7 +4,8 @@ Google's own SDKs take nothing else. Calls are told whole, the last chunk says w
 and each chunk has parts: a chat of Google's Python SDK forgets an answer with a chunk that has none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, ClassVar
 
 import orjson
@@ -15,7 +16,17 @@ from llmux.dialects.document import line
 from llmux.dialects.gemini.answer import encode_call, encode_end, encode_part, encode_usage, proof
 from llmux.dialects.gemini.errors import error_document
 from llmux.ir.content import Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
-from llmux.ir.events import Event, MessageEnd, PartDelta, PartEnd, PartStart, PartState, StreamError, Verbatim
+from llmux.ir.events import (
+    Event,
+    MessageEnd,
+    OtherChoice,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    PartState,
+    StreamError,
+    Verbatim,
+)
 
 Wire = dict[str, Any]
 
@@ -28,16 +39,23 @@ GROWING: Mapping[type[Part], tuple[bytes, bytes]] = {Text: TEXT, Refusal: TEXT, 
 class Encoder:
     """One stream of server-sent events. See dialects.base.Encoder."""
 
-    __slots__ = ("_arguments", "_begun", "_call", "_delta", "_done", "_form", "_head", "_tail")
+    __slots__ = ("_arguments", "_call", "_delta", "_done", "_form", "_head", "_index", "_leads", "_others", "_tail")
 
     FIRST, NEXT, AFTER, LAST = b"data: ", b"data: ", b"\n\n", b""
 
-    def __init__(self, form: AnswerForm) -> None:
+    def __init__(self, form: AnswerForm, index: int = 0, leads: Iterator[bytes] | None = None) -> None:
+        """`index`: which of several candidates it tells. The first one leads the others, which have one each.
+
+        `leads`: what stands in front of each further chunk, whoever tells it.
+        """
         self._form = form
+        self._index = index
+        self._leads = leads or chain((self.FIRST,), repeat(self.NEXT))
+        self._others: dict[int, Encoder] = {}
         about = line({"modelVersion": form.model, "responseId": form.id})
         self._head = b'{"candidates":[{"content":{"parts":['
-        self._tail = b'],"role":"model"},"index":0}],' + about[1:] + self.AFTER
-        self._begun = self._done = False
+        self._tail = b'],"role":"model"},"index":%d}],' % index + about[1:] + self.AFTER
+        self._done = False
         self._delta: tuple[bytes, bytes] | None = None  # what is around a delta of the open part
         self._call: ToolCall | None = None  # the one that is open
         self._arguments: list[str] = []
@@ -62,13 +80,7 @@ class Encoder:
         return b"" if self._done else KEEPALIVE
 
     def _say(self, out: list[bytes], parts: bytes) -> None:
-        out += (self._lead(), self._head, parts, self._tail)
-
-    def _lead(self) -> bytes:
-        """What stands in front of the next chunk."""
-        lead = self.NEXT if self._begun else self.FIRST
-        self._begun = True
-        return lead
+        out += (next(self._leads), self._head, parts, self._tail)
 
     def _whole(self, out: list[bytes], parts: list[Wire]) -> None:
         if parts:
@@ -106,25 +118,30 @@ class Encoder:
     # --- the end
 
     def _verbatim(self, out: list[bytes], event: Verbatim) -> None:
-        self._begun = self._begun or bool(event.data)
+        if event.data:
+            self._leads = repeat(self.NEXT)
         self._done = event.done
         out.append(event.data)
 
+    def _other(self, out: list[bytes], event: OtherChoice) -> None:
+        other = self._others.get(event.choice)
+        if other is None:
+            other = self._others[event.choice] = type(self)(self._form, event.choice, self._leads)
+        out.append(other.feed(event.events))
+
     def _end(self, out: list[bytes], event: MessageEnd) -> None:
+        """The usage is that of all, and told with the first one's end."""
         self._done = True
-        end, beside = encode_end(event.finish_reason, event.details)
-        last: Wire = {
-            "candidates": [{"content": {"parts": [{"text": ""}], "role": "model"}, **end}],
-            **beside,
-            "usageMetadata": encode_usage(event.usage),
-            "modelVersion": self._form.model,
-            "responseId": self._form.id,
-        }
-        out += (self._lead(), line(last), self.AFTER, self.LAST)
+        end, beside = encode_end(event.finish_reason, event.details, self._index)
+        last: Wire = {"candidates": [{"content": {"parts": [{"text": ""}], "role": "model"}, **end}]}
+        if not self._index:
+            last |= {**beside, "usageMetadata": encode_usage(event.usage)}
+        last |= {"modelVersion": self._form.model, "responseId": self._form.id}
+        out += (next(self._leads), line(last), self.AFTER, b"" if self._index else self.LAST)
 
     def _fail(self, out: list[bytes], event: StreamError) -> None:
         self._done = True
-        out += (self._lead(), line(error_document(event.error)), self.AFTER, self.LAST)
+        out += (next(self._leads), line(error_document(event.error)), self.AFTER, self.LAST)
 
     # What the IR says beyond these (who answers, usage so far, sources) is told at the end or has no place here.
     _WRITERS: ClassVar[Mapping[type[Event], Callable[["Encoder", list[bytes], Any], None]]] = {
@@ -132,6 +149,7 @@ class Encoder:
         PartStart: _start,
         PartState: _state,
         PartEnd: _end_part,
+        OtherChoice: _other,
         MessageEnd: _end,
         StreamError: _fail,
     }

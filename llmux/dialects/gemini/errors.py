@@ -13,7 +13,15 @@ import orjson
 from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
 from llmux.dialects.gemini.schema import camel_key
-from llmux.errors import ClientErrorUpstream, FieldRefused, GatewayError, KeyRefused, QuotaUsedUp, RateLimited
+from llmux.errors import (
+    ClientErrorUpstream,
+    FieldRefused,
+    GatewayError,
+    KeyRefused,
+    QuotaUsedUp,
+    RateLimited,
+    Unsupported,
+)
 
 Wire = dict[str, Any]
 
@@ -21,8 +29,22 @@ RPC = "type.googleapis.com/google.rpc."
 PER_DAY = "PerDay"  # in the name of a quota that waiting a minute does not give back
 BAD_KEY = "API_KEY_INVALID"
 TOO_LONG = "exceeds the maximum number of tokens"
+# How it refuses a whole JSON Schema.
+REFUSES_SCHEMA = re.compile(
+    r"(?:Unknown name|Invalid JSON payload|Invalid value).*\b(parameters|response)_?Json_?Schema\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # How it refuses a field of generationConfig that the model does not know.
 UNKNOWN_FIELD = re.compile(r"Unknown name \"(\w+)\" at '(generation_config[\w.]*)'")
+
+# Other words in which a model refuses to be asked how much to think.
+REFUSED = {
+    "thinking level is not supported": "generationConfig.thinkingConfig.thinkingLevel",
+    "thinking budget is not supported": "generationConfig.thinkingConfig.thinkingBudget",
+    "only works in thinking mode": "generationConfig.thinkingConfig",
+    "thinking is not enabled": "generationConfig.thinkingConfig",
+    "support thinking": "generationConfig.thinkingConfig",
+}
 
 # kind of a GatewayError -> (HTTP status, Google's word). None: the failure's own status.
 ERRORS: Mapping[str, tuple[int | None, str]] = {
@@ -79,14 +101,25 @@ def _nearer(error: GatewayError, document: Any) -> GatewayError:
         raised = QuotaUsedUp
     elif BAD_KEY in _told(document, "reason"):
         raised = KeyRefused
-    elif isinstance(error, ClientErrorUpstream) and (found := UNKNOWN_FIELD.search(error.message)):
-        raised, param = FieldRefused, ".".join(camel_key(step) for step in (*found[2].split("."), found[1]))
-    if raised is type(error):
+    elif isinstance(error, ClientErrorUpstream | FieldRefused | Unsupported) and (
+        field := _refused_field(error.message)
+    ):
+        raised, param = FieldRefused, field
+    if raised is type(error) and param == error.param:
         return error
     # What it says of a retry is true of the minute, and not of the day.
     retry_after = None if raised is QuotaUsedUp else error.retry_after
     message = faults.SENTENCES.get(raised, error.message)
     return raised(message, retry_after=retry_after, param=param, code=error.code, upstream_status=error.upstream_status)
+
+
+def _refused_field(message: str) -> str | None:
+    """The field that `message` says is not taken, as we send it."""
+    if found := REFUSES_SCHEMA.search(message):
+        return f"{found[1].lower()}JsonSchema"
+    if found := UNKNOWN_FIELD.search(message):
+        return ".".join(camel_key(step) for step in (*found[2].split("."), found[1]))
+    return next((field for words, field in REFUSED.items() if words in message.lower()), None)
 
 
 def _told(document: Any, name: str) -> tuple[str, ...]:

@@ -1,26 +1,23 @@
-"""The chunks of a backend's answer, as documents -> events: a stream's one by one, or a whole answer as the only one.
+"""What the chunks say of one candidate -> events: a stream's one by one, or a whole answer as the only one.
 
+It knows of one candidate only: `candidates.py` leads as many as there are, and reads what is said of all of them.
 This wire marks no parts: neighbouring texts are one part, and so is reasoning. A proof ends the part that it is on.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import msgspec
 import orjson
 from msgspec.structs import replace
 
 from llmux.dialects.base import Names
 from llmux.dialects.gemini.answer import (
-    block_reason,
+    Candidate,
     client_call,
     decode_citations,
-    decode_usage,
     failed_finish,
-    fault_in,
     finish_reason,
     finish_word,
-    first_candidate,
     parts_of,
 )
 from llmux.dialects.gemini.calls import PartialArguments
@@ -30,7 +27,7 @@ from llmux.dialects.gemini.schema import NAME, SIGNS_NOTHING, SIGNS_TEXT, WORDS
 from llmux.dialects.shape import Fields
 from llmux.errors import BackendGarbled, BadRequest
 from llmux.ir.content import Extra, Opaque, Part, Reasoning, ReasoningState, Text, ToolCall
-from llmux.ir.events import Event, MessageEnd, MessageStart
+from llmux.ir.events import Event, MessageEnd
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.ir.writer import EventWriter
@@ -55,64 +52,44 @@ class _Call:
 
 
 class Reader:
-    """One answer while it is read."""
+    """One candidate while it is read. `seed` makes the ids of calls that come without one."""
 
     __slots__ = (
-        "_beside", "_blocked", "_calls", "_candidate", "_held", "_id", "_names", "_numbers", "_partial",
-        "_usage", "_word", "_writer", "begun", "spoke",
+        "_calls", "_candidate", "_held", "_names", "_numbers", "_partial", "_word", "_writer", "seed", "spoke",
     )  # fmt: skip
 
     def __init__(self, names: Names) -> None:
         """`names` undoes the renaming of tools."""
-        self.begun = False
+        self.seed = ""
         self.spoke = False  # the answer has content
         self._names = names
         self._writer = EventWriter()
-        self._id = ""
         self._calls = 0
         self._partial: _Call | None = None
         self._held: ReasoningState | None = None  # the proof of a text, which is told behind what the text rests on
         self._word = ""
-        self._blocked = ""
         self._numbers = False  # words of enums are told as numbers
-        self._usage: Any = None  # as it was told last, perhaps unread
         self._candidate: Wire = {}
-        self._beside: Wire = {}
 
     @property
     def finished(self) -> bool:
-        """Whether the answer has said why it ends."""
-        return bool(self._word or self._blocked)
+        """Whether it has said why it ends."""
+        return bool(self._word)
 
-    def chunk(self, document: Any, out: list[Event]) -> None:
-        """Read one document.
+    def candidate(self, candidate: Candidate, out: list[Event]) -> None:
+        """Read what one document says of it.
 
         Raises:
-            GatewayError: it tells of a failure, or is no answer.
+            GatewayError: that is a failure, or makes no sense.
         """
-        if fault := fault_in(document):
-            raise fault
-        if not isinstance(document, dict):
-            raise BackendGarbled("The backend sent an event that is no object.")
-        self._begin(document, out)
-        self.count(document.get("usageMetadata"))
-        candidate = first_candidate(document)
         for part in parts_of(candidate):
             self._part(part, out)
-        self._learn(document, candidate)
+        self._learn(candidate)
         if self._writer.open is TEXT:
             for citation in decode_citations(candidate.get("groundingMetadata")):
                 self._writer.cite(out, citation)
 
-    def _begin(self, document: Wire, out: list[Event]) -> None:
-        if self.begun:
-            return
-        self.begun = True
-        told, model = document.get("responseId"), document.get("modelVersion")
-        self._id = told if isinstance(told, str) else ""
-        out.append(MessageStart(self._id, model if isinstance(model, str) else ""))
-
-    def _learn(self, document: Wire, candidate: Mapping[str, Any]) -> None:
+    def _learn(self, candidate: Candidate) -> None:
         """Why the answer ends, and what else is said of it."""
         told = finish_word(candidate)
         if failure := failed_finish(told, candidate, said=self.spoke):
@@ -121,25 +98,20 @@ class Reader:
         if isinstance(candidate.get("finishReason"), int):  # who asked for numbers gets none from us
             self._numbers = True
         self._candidate |= {name: value for name, value in candidate.items() if name not in TOLD and value}
-        if blocked := block_reason(document):
-            self._blocked = blocked
-            self._beside["promptFeedback"] = document["promptFeedback"]
-
-    def count(self, usage: Any) -> None:
-        """Usage, which each chunk tells anew. It is read once, at the end."""
-        self._usage = usage or self._usage
 
     # --- parts
 
     def text(self, text: str, out: list[Event]) -> None:
         """More of the answer's text."""
-        self._release(out)
+        if self._partial is not None or self._held is not None:
+            self._release(out)
         self.spoke = True
         self._writer.write(out, TEXT, text)
 
     def reasoning(self, text: str, out: list[Event]) -> None:
         """More reasoning."""
-        self._release(out)
+        if self._partial is not None or self._held is not None:
+            self._release(out)
         self.spoke = True
         self._writer.write(out, REASONING, text)
 
@@ -155,7 +127,7 @@ class Reader:
 
     def _next_id(self) -> str:
         """An id for a call that has none: the same for the same answer, and no other call's."""
-        return f"call_{self._id}_{self._calls}" if self._id else f"call_{self._calls}"
+        return f"call_{self.seed}_{self._calls}" if self.seed else f"call_{self._calls}"
 
     def _tell(self, part: Part, out: list[Event]) -> None:
         tell = self._TELL.get(type(part))
@@ -233,14 +205,13 @@ class Reader:
 
     # --- the end
 
-    def end(self, out: list[Event]) -> None:
-        """Tell the end of an answer that has finished."""
+    def end(self, usage: Usage, beside: Wire, out: list[Event]) -> None:
+        """Tell the end of an answer that has finished. `beside`: what was said beside the candidates."""
         self._release(out)
         self._writer.close(out)
         reason = finish_reason(self._word, called=self._calls > 0) if self._word else FinishReason.FILTERED
         if WORDS[reason] != self._word and self._word:
             self._candidate["finishReason"] = self._word
         told = {} if self._numbers else self._candidate
-        details = {**({"candidate": told} if told else {}), **self._beside}
-        usage = msgspec.json.decode(self._usage) if isinstance(self._usage, msgspec.Raw) else self._usage
-        out.append(MessageEnd(reason, decode_usage(usage) or Usage(), None, Extra(NAME, details) if details else None))
+        details = {**({"candidate": told} if told else {}), **beside}
+        out.append(MessageEnd(reason, usage, None, Extra(NAME, details) if details else None))

@@ -8,7 +8,7 @@ Reference: https://ai.google.dev/api/generate-content
 from collections.abc import Mapping
 from typing import Any
 
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects.base import COLLECTIONS, NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.gemini.blocks import Draft
 from llmux.dialects.gemini.controls import decode_config, decode_rest, encode_config
@@ -130,7 +130,9 @@ def encode_request(request: Request, target: Target) -> Outbound:
     body |= _around(request, draft)
     for name, value in restore(NAME, request.extra).items():
         body[name] = _merged(body[name], value) if name in body else value
-    return Outbound(body, names=client_names(request, names), warnings=draft.losses.warnings())
+    unstopped = untold(request.stop, config.get("stopSequences", ()))
+    back = client_names(request, names)
+    return Outbound(body, names=back, warnings=draft.losses.warnings(), unstopped=unstopped)
 
 
 def _around(request: Request, draft: Draft) -> Wire:
@@ -165,7 +167,7 @@ def encode_count(request: Request, target: Target) -> Outbound:
     outbound = encode_request(request, target)
     body = outbound.body
     if body.keys() - {"contents", "generationConfig"}:
-        name = target.model if target.model.startswith(("models/", "tunedModels/")) else f"models/{target.model}"
+        name = target.model if target.model.startswith(("models/", *COLLECTIONS)) else f"models/{target.model}"
         body = {COUNTED: {"model": name, **body}}
     else:
         body = {"contents": body["contents"]}

@@ -11,6 +11,7 @@ from llmux.dialects.base import AnswerForm, Names
 from llmux.dialects.document import decode, line
 from llmux.dialects.gemini.answer import (
     block_reason,
+    candidates_of,
     decode_usage,
     encode_end,
     encode_parts,
@@ -19,14 +20,13 @@ from llmux.dialects.gemini.answer import (
     fault_in,
     finish_reason,
     finish_word,
-    first_candidate,
     parts_of,
 )
-from llmux.dialects.gemini.reader import Reader
+from llmux.dialects.gemini.candidates import Candidates
 from llmux.errors import BackendGarbled
 from llmux.ir.events import Event, Verbatim
 from llmux.ir.fold import fold
-from llmux.ir.response import FinishReason, Response
+from llmux.ir.response import Choice, FinishReason, Response
 from llmux.wire.json_array import ArrayFramer
 from llmux.wire.sse import SseFramer
 
@@ -42,12 +42,12 @@ def decode_response(body: bytes, names: Names) -> Response:
         BackendGarbled: it is no answer of this wire.
         GatewayError: it tells of a failure, whatever its status said.
     """
-    reader, events = Reader(names), list[Event]()
+    candidates, events = Candidates(names), list[Event]()
     for document in _documents(body):
-        reader.chunk(_decode(document), events)
-    if not reader.finished:
+        candidates.chunk(_decode(document), events)
+    if not candidates.finished:
         raise BackendGarbled("The backend's answer holds no message.")
-    reader.end(events)
+    candidates.end(events)
     return fold(events)
 
 
@@ -67,19 +67,24 @@ def _decode(document: bytes) -> Any:
 
 def encode_response(response: Response, form: AnswerForm) -> bytes:
     """The body that a client of this dialect gets: its own name of the model, our id of the answer."""
-    parts = encode_parts(response.parts)
-    end, beside = encode_end(response.finish_reason, response.details)
-    candidate = {"content": {"parts": parts or [NOTHING], "role": "model"}, **end}
-    refused = "promptFeedback" in beside and not parts
+    answers: tuple[Response | Choice, ...] = (response, *response.others)
+    _, beside = encode_end(response.finish_reason, response.details)
+    refused = "promptFeedback" in beside and not encode_parts(response.parts)
+    candidates = [] if refused else [_candidate(index, answer) for index, answer in enumerate(answers)]
     return line(
         {
-            **({} if refused else {"candidates": [candidate]}),
+            **({"candidates": candidates} if candidates else {}),
             **beside,
             "usageMetadata": encode_usage(response.usage),
             "modelVersion": form.model,
             "responseId": form.id,
         }
     )
+
+
+def _candidate(index: int, answer: Response | Choice) -> Wire:
+    end, _ = encode_end(answer.finish_reason, answer.details, index)
+    return {"content": {"parts": encode_parts(answer.parts) or [NOTHING], "role": "model"}, **end}
 
 
 def verbatim_response(body: bytes) -> Verbatim:
@@ -92,14 +97,15 @@ def verbatim_response(body: bytes) -> Verbatim:
     document = _decode(body)
     if fault := fault_in(document):
         raise fault
-    candidate = first_candidate(document) if isinstance(document, dict) else {}
-    told = finish_word(candidate)
-    parts = parts_of(candidate)
-    if failure := failed_finish(told, candidate, said=bool(parts)):
-        raise failure
+    candidates = dict(candidates_of(document)) if isinstance(document, dict) else {}
+    for candidate in candidates.values():
+        if failure := failed_finish(finish_word(candidate), candidate, said=bool(parts_of(candidate))):
+            raise failure
+    first = candidates.get(0, {})
+    told = finish_word(first)
     if not told and not (isinstance(document, dict) and block_reason(document)):
         raise BackendGarbled("The backend's answer holds no message.")
-    called = any("functionCall" in part for part in parts)
+    called = any("functionCall" in part for part in parts_of(first))
     reason = finish_reason(told, called=called) if told else FinishReason.FILTERED
     return Verbatim(body, usage=decode_usage(document.get("usageMetadata")), finish_reason=reason, done=True)
 

@@ -140,6 +140,13 @@ def standard_base64(text: str) -> str:
 STANDARD = str.maketrans("-_", "+/")
 
 
+# What a server may refuse, and how the same is said otherwise: see Dialect.otherwise. Older ones know no JSON Schema.
+OTHERWISE: Mapping[str, Mapping[str, Any]] = {
+    "parametersJsonSchema": {"full_schemas": False},
+    "responseJsonSchema": {"full_schemas": False},
+    "generationConfig.stopSequences": {"max_stop": 0},
+}
+
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
@@ -158,8 +165,7 @@ LOSSES: Mapping[str, str] = {
     "min_p": "Left out.",
     "logit_bias": "Left out.",
     "max_tokens": "Cut to what the model can write at most.",
-    "stop": "Stop sequences beyond those that the model takes are left out.",
-    "n": "Only the first of several answers is passed on.",
+    "stop": "The gateway ends an answer at those that are more than the model takes.",
     "json": "Asked for in words where a model takes no form of answer beside tools.",
     "json_schema": "Asked for in words where a model takes no schema, or none beside tools.",
     "schema": "For models that take no JSON Schema, what theirs cannot say of it is told in descriptions.",
@@ -181,7 +187,7 @@ LOSSES: Mapping[str, str] = {
     "refusal": "Becomes text; in an answer the finish reason SAFETY says that it is one.",
     "stop_sequence": "Which stop sequence ended an answer is not told.",
     "pause": "A pause of a server tool ends the answer.",
-    "logprobs": "Left out of answers that are translated.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "usage.cache_write_tokens": "Tokens written to a cache are counted with the prompt.",
     "usage.service_tier": "A tier that Google has no word for is not told.",
     "usage.server_tools": "How often server tools were run is not told.",

@@ -10,8 +10,8 @@ from typing import Any
 
 from llmux.dialects.base import SAME, Names
 from llmux.dialects.document import decode
+from llmux.dialects.gemini.candidates import Candidates
 from llmux.dialects.gemini.errors import decode_error
-from llmux.dialects.gemini.reader import Reader
 from llmux.dialects.gemini.usual import UNUSUAL, decode_chunk
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
@@ -33,11 +33,11 @@ def begins_with(data: bytes) -> bytes:
 class Decoder:
     """One stream. See dialects.base.Decoder."""
 
-    __slots__ = ("_array", "_begun", "_over", "_page", "_reader", "_sse")
+    __slots__ = ("_array", "_begun", "_candidates", "_over", "_page", "_sse")
 
     def __init__(self, names: Names = SAME) -> None:
         """`names` undoes the renaming of tools."""
-        self._reader = Reader(names)
+        self._candidates = Candidates(names)
         self._begun = False  # a first character has shown what this is
         self._sse: SseFramer | None = None
         self._array: ArrayFramer | None = None
@@ -55,8 +55,7 @@ class Decoder:
             if self._sse is not None:
                 self._blocks(self._sse.blocks(data), out)
             elif self._array is not None:
-                for element in self._array.feed(data):
-                    self._document(element, out)
+                self._elements(self._array.feed(data), out)
             elif data:
                 self._page.append(data)
         except GatewayError as error:
@@ -78,11 +77,11 @@ class Decoder:
             return out
         if self._page:
             self._fail(decode_error(OK, {}, b"".join(self._page)), out)
-        elif self._reader.finished:
+        elif self._candidates.finished:
             self._over = True
-            self._reader.end(out)
+            self._candidates.end(out)
         else:
-            self._fail(BackendCut(CUT) if self._reader.begun else BackendGarbled(EMPTY), out)
+            self._fail(BackendCut(CUT) if self._candidates.begun else BackendGarbled(EMPTY), out)
         return out
 
     def _begin(self, data: bytes) -> bytes:
@@ -98,7 +97,7 @@ class Decoder:
     def _blocks(self, blocks: list[bytes], out: list[Event]) -> None:
         """Read whole frames of server-sent events. A usual one is a single line."""
         for block in blocks:
-            if self._reader.begun and block[:6] == DATA and self._usual(block[6:], out):
+            if self._candidates.begun and block[:6] == DATA and self._usual(block[6:], out):
                 continue
             _, data = parse(block)
             # Google tells of some failures in bare lines in the midst of a stream.
@@ -106,16 +105,24 @@ class Decoder:
             if data and data.strip() != DONE:
                 self._document(data, out)
 
+    def _elements(self, elements: list[bytes], out: list[Event]) -> None:
+        """Read whole elements of an array."""
+        for element in elements:
+            if not (self._candidates.begun and self._usual(element, out)):
+                self._document(element, out)
+
     def _usual(self, data: bytes, out: list[Event]) -> bool:
         """Read a chunk in the midst of the answer, if it is one."""
-        reader = self._reader
         try:
             chunk = decode_chunk(data)
         except UNUSUAL:
             return False
-        reader.count(chunk.usageMetadata)
         (candidate,) = chunk.candidates
-        for part in () if candidate.index else candidate.content.parts:  # only the first answer is passed on
+        if candidate.index:
+            return False
+        self._candidates.count(chunk.usageMetadata)
+        reader = self._candidates.first
+        for part in candidate.content.parts:
             if part.text:
                 (reader.reasoning if part.thought else reader.text)(part.text, out)
         return True
@@ -126,7 +133,7 @@ class Decoder:
             document = decode(data)
         except ValueError:
             raise BackendGarbled("The backend sent an event that is not JSON.") from None
-        self._reader.chunk(document, out)
+        self._candidates.chunk(document, out)
 
     def _fail(self, error: GatewayError, out: list[Event]) -> None:
         self._over = True

@@ -283,7 +283,7 @@ def _prove(parts: Iterable[Wire]) -> None:
 
 
 def _encode_response(text: str, *, is_error: bool) -> Wire:
-    """The object that a function's response must be. A text that is a JSON object is sent as one."""
+    """The object that a function's response must be. A text that is a JSON object, and not empty, is sent as one."""
     if is_error:
         return {ERROR: text or "Error"}
     if text.lstrip()[:1] == "{":

@@ -21,7 +21,7 @@ class Content(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class Candidate(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """The only answer, while it goes on."""
+    """An answer, while it goes on."""
 
     content: Content
     index: int = 0

@@ -14,13 +14,14 @@ from typing import Any
 
 from llmux.dialects.document import decode
 from llmux.dialects.gemini.answer import (
+    Candidate,
     block_reason,
+    candidates_of,
     decode_usage,
     failed_finish,
     fault_in,
     finish_reason,
     finish_word,
-    first_candidate,
     parts_of,
 )
 from llmux.dialects.gemini.stream import CUT, EMPTY, Decoder, begins_with
@@ -33,27 +34,30 @@ from llmux.wire.sse import BOM, CR, DONE, MAX_FRAME_BYTES, parse
 
 # One of them stands in each chunk that may end an answer, or break it.
 MATTERS = (b'"finishReason"', b'"error"', b'"promptFeedback"')
+OTHER = re.compile(rb'"index": ?[1-9]')  # an answer is not complete before its last candidate is
 ENDS = (b"\r\n\r\n", b"\n\n")
-FRAME_END = re.compile(rb"\n\r?\n|\r\r")
+LF_END, ANY_END = re.compile(rb"\n\n"), re.compile(rb"\n\r?\n|\r\r")
+BLANKS = (b"\n\n", b"\n\r\n", b"\r\r")
 LOST = "The backend sent an event that is not JSON."
 
 
 def matters(data: bytes) -> bool:
-    """Whether a chunk in `data` may tell of an end or a failure."""
+    """Whether a chunk in `data` may tell of an end, a failure, or another candidate."""
     end, error, blocked = MATTERS
-    return data.rfind(end) >= 0 or data.rfind(error) >= 0 or data.rfind(blocked) >= 0
+    told = data.rfind(end) >= 0 or data.rfind(error) >= 0 or data.rfind(blocked) >= 0
+    return told or OTHER.search(data) is not None
 
 
 class Facts:
     """What the chunks that were read have told."""
 
-    __slots__ = ("_blocked", "_called", "_word", "content", "usage")
+    __slots__ = ("_blocked", "_called", "_words", "content", "usage")
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
         self.content = False  # something was said
         self._called = False
-        self._word = ""
+        self._words: dict[int, str] = {}  # why each candidate ends; "": it has not
         self._blocked = False
 
     def read(self, data: bytes) -> None:
@@ -71,27 +75,31 @@ class Facts:
         if not isinstance(document, dict):
             raise BackendGarbled(LOST)
         self.usage = decode_usage(document.get("usageMetadata")) or self.usage
-        candidate = first_candidate(document)
+        for index, candidate in candidates_of(document):
+            self._candidate(index, candidate)
+        self._blocked = self._blocked or bool(block_reason(document))
+        self.content = self.content or self.finished
+
+    def _candidate(self, index: int, candidate: Candidate) -> None:
         parts, told = parts_of(candidate), finish_word(candidate)
         said = any(part.get("text") or part.keys() - {"text", "thought"} for part in parts)
         if failure := failed_finish(told, candidate, said=said or self.content):
             raise failure
-        self._word = told or self._word
-        self._blocked = self._blocked or bool(block_reason(document))
-        self._called = self._called or any("functionCall" in part for part in parts)
-        self.content = self.content or said or self.finished
+        self._words[index] = told or self._words.get(index, "")
+        self._called = self._called or (not index and any("functionCall" in part for part in parts))
+        self.content = self.content or said
 
     @property
     def finished(self) -> bool:
-        """Whether the answer has said why it ends."""
-        return bool(self._word or self._blocked)
+        """Whether the prompt is refused, or every candidate has said why it ends."""
+        return self._blocked or (bool(self._words.get(0)) and all(self._words.values()))
 
     @property
     def finish_reason(self) -> FinishReason | None:
         """Why, as far as what was read tells."""
-        if not self._word:
+        if not (word := self._words.get(0)):
             return FinishReason.FILTERED if self._blocked else None
-        return finish_reason(self._word, called=self._called)
+        return finish_reason(word, called=self._called)
 
 
 class _Lane(ABC):
@@ -202,19 +210,24 @@ class VerbatimDecoder(_Lane):
 
     def _frames(self, whole: bytes) -> list[Event]:
         """The events of whole frames."""
-        if not self._facts.content or matters(whole):
-            for start, end in frames(whole):
-                frame = whole[start:end]
-                if self._facts.content and not matters(frame):
-                    continue
-                try:
-                    self._read(frame)
-                except GatewayError as error:
-                    return self._fail(error, whole[:start])
+        for start, end in self._to_read(whole):
+            try:
+                self._read(whole[start:end])
+            except GatewayError as error:
+                return self._fail(error, whole[:start])
         if not self._streams:  # comments and blank lines: it will show
             return self._hold(whole)
         self._last = whole
         return [self._given(whole)]
+
+    def _to_read(self, whole: bytes) -> Iterator[tuple[int, int]]:
+        """Where the frames are that must be read: each one until the first words, then those that may matter."""
+        for start, end in frames(whole, 0):
+            if self._facts.content:
+                places = frames(whole, first_that_matters(whole, start))
+                yield from (place for place in places if matters(whole[slice(*place)]))
+                return
+            yield start, end
 
     def _read(self, frame: bytes) -> None:
         """Note what one frame says.
@@ -231,10 +244,10 @@ class VerbatimDecoder(_Lane):
 
     def _read_last(self) -> None:
         """The last frame tells the usage of all."""
-        for start, end in list(frames(self._last))[-1:]:
-            if not matters(frame := self._last[start:end]):
-                with suppress(GatewayError):  # it has passed already
-                    self._read(frame)
+        last = self._last.rstrip(b"\r\n")
+        if not matters(frame := last[frame_start(last, 0, len(last)) :]):
+            with suppress(GatewayError):  # it has passed already
+                self._read(frame)
 
 
 def last_frame_end(data: bytes) -> int:
@@ -243,12 +256,23 @@ def last_frame_end(data: bytes) -> int:
     return max(found + length if (found := data.rfind(blank)) >= 0 else 0 for blank, length in ends)
 
 
-def frames(whole: bytes) -> Iterator[tuple[int, int]]:
-    """Where each frame of `whole` begins and ends, its blank line included."""
-    start = 0
-    for blank in FRAME_END.finditer(whole):
+def frames(whole: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Where each frame of `whole` begins and ends, from `start` on, its blank line included."""
+    for blank in (ANY_END if CR in whole else LF_END).finditer(whole, start):
         yield start, blank.end()
         start = blank.end()
+
+
+def first_that_matters(whole: bytes, start: int) -> int:
+    """Where the first frame from `start` on begins that may tell of an end or a failure; the end of `whole`: none."""
+    hits = [hit for word in MATTERS if (hit := whole.find(word, start)) >= 0]
+    return frame_start(whole, start, min(hits)) if hits else len(whole)
+
+
+def frame_start(whole: bytes, start: int, at: int) -> int:
+    """Where the frame begins, not before `start`, in which `at` is."""
+    ends = [found + len(blank) for blank in BLANKS if (found := whole.rfind(blank, start, at)) >= 0]
+    return max(ends, default=start)
 
 
 class ArrayVerbatim(_Lane):

@@ -4,6 +4,7 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
 from llmux.dialects.base import Dialect
+from llmux.dialects.ollama.embeddings import EMBEDDING
 from llmux.dialects.ollama.encoder import Encoder
 from llmux.dialects.ollama.errors import decode_error, encode_error
 from llmux.dialects.ollama.generate import FORM
@@ -34,6 +35,7 @@ OLLAMA = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=EMBEDDING,
     listing=LISTING,
     losses=LOSSES,
 )

@@ -13,9 +13,9 @@ import msgspec
 import orjson
 
 from llmux.dialects import faults
+from llmux.dialects.arguments import as_object
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.document import read
-from llmux.dialects.ollama.calls import encode_arguments
 from llmux.dialects.ollama.schema import FINISH_REASONS, LOAD, UNLOAD, WORDS
 from llmux.dialects.shape import LARGEST
 from llmux.errors import BackendGarbled, BadRequest
@@ -147,7 +147,7 @@ def encode_call(part: ToolCall, arguments: str, index: int) -> Wire:
     function = {
         "index": index,
         "name": part.name,
-        "arguments": encode_arguments(part.arguments + arguments, custom=custom),
+        "arguments": as_object(part.arguments + arguments, custom=custom),
     }
     return {"id": part.id, "function": function}
 

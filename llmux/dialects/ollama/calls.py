@@ -1,7 +1,5 @@
 """The arguments of a call, both ways: an object on this wire, JSON text in the IR. It knows no call and no message."""
 
-from typing import Any
-
 import orjson
 
 OBJECT = b"{"
@@ -16,24 +14,3 @@ def decode_arguments(raw: bytes) -> str:
         return "{}"
     value = orjson.loads(text)
     return value if isinstance(value, str) else text.decode()
-
-
-def encode_arguments(arguments: str, *, custom: bool = False) -> dict[str, Any]:
-    """The object that Ollama and its clients want, whatever some model once wrote. Free text becomes one argument.
-
-    An object that was written as JSON twice is read twice; another value, and what is no JSON, is wrapped in an object.
-    """
-    if custom:
-        return {"input": arguments}
-    if not arguments or arguments.isspace():
-        return {}
-    try:
-        value = orjson.loads(arguments)
-        if isinstance(value, str) and value.lstrip().startswith("{"):
-            value = orjson.loads(value)
-        orjson.dumps(value)  # what is nested too deep to be written is told as text
-    except (orjson.JSONDecodeError, TypeError):
-        return {"_invalid_json": arguments}
-    if value is None:
-        return {}
-    return value if isinstance(value, dict) else {"value": value}

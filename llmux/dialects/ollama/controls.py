@@ -6,10 +6,10 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/modelfile.md#valid-pa
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects.efforts import RANK, nearest_effort, wished_effort
 from llmux.dialects.ollama.content import Draft
-from llmux.dialects.ollama.schema import BUDGETS, EFFORT_RANK, INTEGERS, NAME, NUMBERS
+from llmux.dialects.ollama.schema import INTEGERS, NAME, NUMBERS
 from llmux.dialects.shape import Fields, refuse
-from llmux.ir.capability import Profile
 from llmux.ir.content import restore
 from llmux.ir.request import OutputFormat, ReasoningControl, Request, Sampling
 
@@ -58,8 +58,8 @@ def decode_think(body: Fields) -> ReasoningControl:
         return ReasoningControl()
     if isinstance(think, bool):
         return ON if think else OFF
-    if not isinstance(think, str) or think not in EFFORT_RANK:
-        refuse(body.at("think"), f"true, false, or one of {', '.join(EFFORT_RANK)}")
+    if not isinstance(think, str) or think not in RANK:
+        refuse(body.at("think"), f"true, false, or one of {', '.join(RANK)}")
     return OFF if think == "none" else ReasoningControl(mode="on", effort=think)
 
 
@@ -94,13 +94,11 @@ def encode_options(request: Request, draft: Draft) -> Wire:
 
 
 def _encode_logprobs(sampling: Sampling, draft: Draft) -> Wire:
-    """They come back to Ollama's own clients only."""
+    """No answer tells of them that is translated; its own clients' wishes stay as they are."""
     asked = {name: value for name in LEFT_OUT if (value := getattr(sampling, name))}
-    if draft.own:
-        return asked
     for name in asked:
         draft.losses.drop("logit_bias" if name == "logit_bias" else "logprobs")
-    return {}
+    return asked if draft.own else {}
 
 
 def encode_format(output: OutputFormat) -> Wire:
@@ -114,22 +112,11 @@ def encode_think(control: ReasoningControl, draft: Draft) -> Wire:
     """`think`, where the model knows it: others refuse the whole request."""
     if draft.own:
         return {} if control.mode in {"unset", "auto"} else {"think": control.effort or control.mode == "on"}
-    effort = _wish(control)
+    effort = wished_effort(control)
     if effort is None:
         return {}
     style = draft.target.profile.reasoning
     return THINKS.get(style, _switched)(effort, control, draft)
-
-
-def _wish(control: ReasoningControl) -> str | None:
-    """The effort that is asked for. "off" beats an effort that comes with it; a model left to decide gets none."""
-    if control.mode == "off":
-        return "none"
-    if control.effort:
-        return control.effort
-    if control.budget is not None:
-        return next((effort for most, effort in BUDGETS if control.budget <= most), "max")
-    return "medium" if control.mode == "on" else None
 
 
 def _left_out(effort: str, _control: ReasoningControl, draft: Draft) -> Wire:
@@ -140,16 +127,10 @@ def _left_out(effort: str, _control: ReasoningControl, draft: Draft) -> Wire:
 
 def _worded(effort: str, control: ReasoningControl, draft: Draft) -> Wire:
     """The nearest effort that the model knows: below if there is one, else above."""
-    nearest = _nearest(effort, draft.target.profile)
+    nearest = nearest_effort(effort, draft.target.profile) or "none"
     if nearest != effort or control.budget:
         draft.losses.approx("reasoning")
     return {"think": False if nearest == "none" else nearest}
-
-
-def _nearest(effort: str, profile: Profile) -> str:
-    known = sorted((word for word in profile.efforts if word in EFFORT_RANK), key=EFFORT_RANK.__getitem__)
-    below = [word for word in known if EFFORT_RANK[word] <= EFFORT_RANK.get(effort, 0)]
-    return below[-1] if below else next(iter(known), "none")
 
 
 def _switched(effort: str, control: ReasoningControl, draft: Draft) -> Wire:

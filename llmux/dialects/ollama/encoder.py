@@ -1,6 +1,7 @@
 """Events -> the lines that a client reads. Strict: it writes what Ollama's own SDKs take, and nothing else.
 
 Deltas go out as they come, each in a line; only a call waits until it is whole, for this wire has no pieces of calls.
+The bytes around the deltas of a part are made once, when it speaks, and the time is read once for what comes at once.
 The durations of the last line are measured here: what the backend needed for itself, nobody tells.
 
 Reference: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
@@ -37,12 +38,15 @@ CHAT = Shape(
 GENERATE = Shape(b'"response":', b'"response":"","thinking":', b"")
 
 
+MIDST = b',"done":false}\n'  # how every line ends but the last
+
+
 class Encoder:
     """Events -> a client's stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_apart", "_before", "_calls", "_first", "_form", "_head", "_over", "_part", "_pending", "_pieces", "_reasoned",
-        "_shape", "_stamps", "_told",
+        "_after", "_apart", "_before", "_calls", "_first", "_form", "_head", "_hot", "_opening", "_over", "_part",
+        "_pending", "_pieces", "_reasoned", "_shape", "_stamps", "_told",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm, shape: Shape = CHAT) -> None:
@@ -50,8 +54,11 @@ class Encoder:
         self._shape = shape
         self._stamps = Stamps(form)
         self._head = b'{"model":' + line(form.model) + b',"created_at":"'
+        self._opening = b""  # of the lines that are told now: the head, and when that is; empty: not read yet
+        self._after = shape.close + MIDST
         self._part: Part = Text()
         self._before: bytes | None = None  # what stands before each delta of the open part; None: it is kept, or lost
+        self._hot: bytes | None = None  # the same, once the part has spoken: nothing but a line follows from a delta
         self._pending = False  # a separator stands before the next delta
         self._pieces: list[str] = []  # of a call's arguments
         self._calls = 0
@@ -59,24 +66,34 @@ class Encoder:
         self._apart = self._told = self._reasoned = self._over = False
 
     def feed(self, events: Sequence[Event]) -> bytes:
+        self._opening = b""
         out: list[bytes] = []
         for event in events:
-            write = self._WRITERS.get(type(event))
-            if write is not None:
+            if self._hot is not None and type(event) is PartDelta:
+                delta = event.delta
+                text = orjson.dumps(delta) if delta.isascii() else line(delta)
+                out += (self._opening or self._open(), self._hot, text, self._after)
+            elif write := self._WRITERS.get(type(event)):
                 write(self, event, out)
         return b"".join(out)
 
     def keepalive(self) -> bytes:
         """A line that says nothing: the SDKs break on a blank one."""
+        self._opening = b""
         return b"" if self._over else self._line(self._shape.text + b'""')
 
-    def _line(self, said: bytes, rest: bytes = b'"done":false}\n') -> bytes:
-        return b"".join((self._head, self._stamps.now().encode(), b'",', said, self._shape.close, b",", rest))
+    def _open(self) -> bytes:
+        """How the lines begin that are told now."""
+        self._opening = self._head + self._stamps.now().encode() + b'",'
+        return self._opening
+
+    def _line(self, said: bytes) -> bytes:
+        return b"".join((self._opening or self._open(), said, self._after))
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def _start(self, event: Any, out: list[bytes]) -> None:
-        self._part, self._before, self._pending = event.part, None, False
+        self._part, self._before, self._hot, self._pending = event.part, None, None, False
         start = self._STARTS.get(type(event.part))
         if start is not None:
             start(self, out)
@@ -110,6 +127,7 @@ class Encoder:
             out.append(self._line(self._before + line(SEPARATOR)))
         delta = event.delta
         out.append(self._line(self._before + (orjson.dumps(delta) if delta.isascii() else line(delta))))
+        self._hot = self._before
         if self._before is self._shape.thinking:
             self._reasoned = True
         else:
@@ -128,6 +146,7 @@ class Encoder:
 
     def _end(self, event: Any, out: list[bytes]) -> None:
         self._over = True
+        self._opening = b""  # it tells how long all took: a time of its own
         if idle := idle_reason(self._form):
             out.append(self._last({"done_reason": idle, "done": True}))
             return
@@ -139,7 +158,16 @@ class Encoder:
         out.append(self._last(encode_end(event.finish_reason, event.usage, durations)))
 
     def _last(self, fields: Mapping[str, Any]) -> bytes:
-        return self._line(self._shape.text + b'""', line(fields)[1:] + b"\n")
+        said = (
+            self._opening or self._open(),
+            self._shape.text,
+            b'""',
+            self._shape.close,
+            b",",
+            line(fields)[1:],
+            b"\n",
+        )
+        return b"".join(said)
 
     def _fail(self, event: Any, out: list[bytes]) -> None:
         self._over = True

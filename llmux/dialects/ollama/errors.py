@@ -13,9 +13,10 @@ from llmux.dialects.document import line
 from llmux.errors import BadRequest, ClientErrorUpstream, FieldRefused, GatewayError, ModelNotFound
 
 # Our `kind` -> the status, where it is not the failure's own.
-STATUSES: Mapping[str, int] = {"overloaded": 503, "quota": 403}
+STATUSES: Mapping[str, int] = {"overloaded": 503, "quota": 403, "backend_model_not_found": 404}
 # How a model refuses to be asked to reason, or in that word: `"qwen" does not support thinking`, `think value "max" is
 # not supported for this model`.
+OPTION = re.compile(r"invalid options: (\w+)", re.IGNORECASE)
 THINK = re.compile(r"does not support thinking|think value .* is not supported|invalid think value", re.IGNORECASE)
 
 
@@ -24,6 +25,8 @@ def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Gatewa
     error = faults.decode(status, headers, body)
     if isinstance(error, ClientErrorUpstream | FieldRefused) and THINK.search(error.message):
         return FieldRefused(error.message, param="think", upstream_status=error.upstream_status)
+    if isinstance(error, ClientErrorUpstream) and (found := OPTION.search(error.message)):
+        return FieldRefused(error.message, param=f"options.{found[1]}", upstream_status=error.upstream_status)
     return error
 
 

@@ -5,13 +5,11 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/api.md#request-with-i
 
 import base64
 
-from llmux.dialects.ollama.schema import HEADS
 from llmux.dialects.shape import refuse
 from llmux.errors import Unsupported
 from llmux.ir.content import FileId, Inline, Link
+from llmux.ir.media import BEGINNING, media_type
 
-UNKNOWN = "application/octet-stream"
-HEAD_CHARACTERS = 16  # of base64, whose twelve bytes tell what a picture is
 ELSEWHERE = ("http:", "https:")
 
 
@@ -26,15 +24,16 @@ def decode_image(text: str, path: str) -> Inline:
     data = data.strip()
     if not data or (head and not comma) or text.lower().startswith(ELSEWHERE):
         refuse(path, "a picture in base64")
-    return Inline(told or _kind(data, path), data)
+    if not told:
+        _look_at(data, path)
+    return Inline(media_type(data, told), data)
 
 
-def _kind(data: str, path: str) -> str:
+def _look_at(data: str, path: str) -> None:
     try:
-        head = base64.b64decode(data[:HEAD_CHARACTERS], validate=True)
+        base64.b64decode(data[:BEGINNING], validate=True)
     except ValueError:
         refuse(path, "a picture in base64")
-    return next((kind for mark, kind in HEADS if head.startswith(mark)), UNKNOWN)
 
 
 def encode_image(source: Inline | Link | FileId) -> str:

@@ -5,7 +5,7 @@ Reference: https://github.com/ollama/ollama/blob/main/docs/api.md (read 2026-11)
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "ollama"
@@ -47,24 +47,6 @@ REFUSED = "The model refused to answer."
 NUMBERS = ("temperature", "top_p", "min_p", "presence_penalty", "frequency_penalty")
 INTEGERS = ("top_k", "seed")
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
-
-# What a picture's bytes begin with -> what it is: on this wire a picture comes without a word about its kind.
-HEADS: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"RIFF", "image/webp"),
-    (b"BM", "image/bmp"),
-)
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
 LOSSES: Mapping[str, str] = {
@@ -75,7 +57,7 @@ LOSSES: Mapping[str, str] = {
     "reasoning": "A wish for reasoning becomes the nearest word, or a switch, or is left out where the model has none.",
     "reasoning_state": "Signed or encrypted reasoning goes back to its maker only.",
     "logit_bias": "Left out.",
-    "logprobs": "Left out.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "max_tokens": "Cut to what the model can write at most.",
     "n": "More than one answer is refused with 400.",
     "names": "The names of who speaks are left out.",

@@ -6,8 +6,8 @@ Order and completeness of tool results are `dialects/history.py`'s business.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects.arguments import object_of
 from llmux.dialects.history import in_order
-from llmux.dialects.ollama.calls import encode_arguments
 from llmux.dialects.ollama.content import SEPARATOR, Draft, Said, encode_parts, joined
 from llmux.dialects.ollama.schema import NAME
 from llmux.ir.content import Image, Part, Reasoning, ToolCall, ToolResult, restore
@@ -105,7 +105,7 @@ class _Thread:
 
     def _call(self, call: ToolCall) -> Wire:
         self._names[call.id] = call.name
-        arguments = encode_arguments(call.arguments, custom=call.kind == "custom")
+        arguments = object_of(call)
         return {"id": call.id, "function": {"name": call.name, "arguments": arguments}, **self._extra(call)}
 
     def _tool(self, message: Message) -> None:

@@ -5,6 +5,8 @@ backend can still be asked. From then on lines pass unread, but for reads that m
 word cannot stand inside a JSON string, for the quotes in it are escaped, so a search without a hit is certain.
 """
 
+from collections.abc import Iterator
+
 from llmux.dialects.ollama.answer import CUT, decode_finish, decode_line, decode_usage
 from llmux.dialects.ollama.stream import EMPTY, Decoder
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
@@ -74,19 +76,27 @@ class VerbatimDecoder:
 
     def _lines(self, whole: bytes) -> list[Event]:
         """The events of whole lines."""
-        start = 0
-        while start < len(whole):
-            end = whole.find(b"\n", start) + 1
+        for start, end in self._to_read(whole):
             try:
                 self._read(whole[start:end])
             except BackendGarbled as error:
                 return self._fail(error, whole[:start]) if self._begun else self._turn(whole)
             except GatewayError as error:
                 return self._fail(error, whole[:start])
-            start = end
             if self._over:
-                break
-        return [self._given(whole[:start])]
+                return [self._given(whole[:end])]
+        return [self._given(whole)]
+
+    def _to_read(self, whole: bytes) -> Iterator[tuple[int, int]]:
+        """Where the lines are that must be read: each one until the first words, then those behind the sure midst."""
+        start, skipped = 0, False
+        while start < len(whole):
+            if self._content and not skipped:
+                start, skipped = past_midst(whole, start), True
+                continue
+            end = whole.find(b"\n", start) + 1
+            yield start, end
+            start = end
 
     def _turn(self, whole: bytes) -> list[Event]:
         """This is no stream: it will show what it is when all of it is there."""
@@ -126,6 +136,13 @@ class VerbatimDecoder:
             return [StreamError(BackendGarbled(EMPTY))]
         decoder = Decoder({})
         return decoder.feed(body) + decoder.close()
+
+
+def past_midst(whole: bytes, start: int) -> int:
+    """Where those of the whole lines from `start` on end that `passes`, taken together."""
+    last = max(whole.rfind(MIDST, start), whole.rfind(MIDST_SPACED, start), start)
+    end = whole.find(b"\n", last) + 1
+    return end if passes(whole[start:end]) else start
 
 
 def passes(data: bytes) -> bool:

@@ -8,9 +8,10 @@ from llmux.dialects.openai_chat.models import LISTING
 from llmux.dialects.openai_chat.repair import repair
 from llmux.dialects.openai_chat.request import decode_request, encode_request
 from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
-from llmux.dialects.openai_chat.schema import LOSSES, NAME
+from llmux.dialects.openai_chat.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.openai_chat.stream import Decoder
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+from llmux.dialects.openai_embeddings import embedding
 
 OPENAI_CHAT = Dialect(
     name=NAME,
@@ -32,7 +33,9 @@ OPENAI_CHAT = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=embedding("/v1/embeddings", "/embeddings"),
     listing=LISTING,
+    otherwise=OTHERWISE,
     losses=LOSSES,
     forgetful=True,  # its own API has no field for reasoning: many clients drop those that servers add
 )

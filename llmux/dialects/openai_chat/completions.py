@@ -24,9 +24,9 @@ from llmux.dialects.openai_chat.schema import NAME, REFUSED, WORDS
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
 from llmux.dialects.shape import Fields, refuse
 from llmux.ir.content import Opaque, Part, Refusal, Text
-from llmux.ir.events import Event, MessageEnd, PartDelta, PartStart, StreamError, Verbatim
+from llmux.ir.events import Event, MessageEnd, OtherChoice, PartDelta, PartStart, StreamError, Verbatim
 from llmux.ir.request import Message, Original, Request, Role, Sampling
-from llmux.ir.response import FinishReason, Response
+from llmux.ir.response import Choice, FinishReason, Response
 from llmux.ir.usage import Usage
 
 Wire = dict[str, Any]
@@ -112,18 +112,23 @@ def _bound(fields: Fields, texts: tuple[str, ...]) -> str:
 
 
 def encode_response(response: Response, form: AnswerForm) -> bytes:
-    """The body that a client of this form gets: the text of the answer."""
+    """The body that a client of this form gets: the text of each answer."""
+    answers: tuple[Response | Choice, ...] = (response, *response.others)
+    choices = [_choice(index, answer) for index, answer in enumerate(answers)]
+    body = {**_about(form), "choices": choices, "usage": _usage(response.usage), **encode_tier(response.usage)}
+    return orjson.dumps(body)
+
+
+def _choice(index: int, answer: Response | Choice) -> Wire:
     pieces: list[str] = []
     apart = False
-    for part in response.parts:
+    for part in answer.parts:
         text = part.text if isinstance(part, SPOKEN) else ""
         if text:
             pieces += (SEPARATOR, text) if pieces and apart else (text,)
         apart = not isinstance(part, Text)
-    text = "".join(pieces) or (REFUSED if response.finish_reason is FinishReason.REFUSAL else "")
-    choice = {"text": text, "index": 0, "logprobs": None, "finish_reason": FINISHES[response.finish_reason]}
-    body = {**_about(form), "choices": [choice], "usage": _usage(response.usage), **encode_tier(response.usage)}
-    return orjson.dumps(body)
+    text = "".join(pieces) or (REFUSED if answer.finish_reason is FinishReason.REFUSAL else "")
+    return {"text": text, "index": index, "logprobs": None, "finish_reason": FINISHES[answer.finish_reason]}
 
 
 def _about(form: AnswerForm) -> Wire:
@@ -138,14 +143,17 @@ def _usage(usage: Usage) -> Wire:
 class Encoder:
     """Events -> a client's stream. See dialects.base.Encoder."""
 
-    __slots__ = ("_apart", "_form", "_head", "_opening", "_part", "_pending", "_tail", "_told")
+    __slots__ = ("_apart", "_form", "_head", "_index", "_opening", "_others", "_part", "_pending", "_tail", "_told")
 
-    def __init__(self, form: AnswerForm) -> None:
+    def __init__(self, form: AnswerForm, index: int = 0) -> None:
+        """`index`: which of several choices it tells. The first one leads the others, which have one each."""
         self._form = form
+        self._index = index
+        self._others: dict[int, Encoder] = {}
         self._opening = b"data: " + line(_about(form))[:-1] + b',"choices":['
         self._head = self._opening + b'{"text":'
         usage = b',"usage":null' if form.include_usage else b""
-        self._tail = b',"index":0,"logprobs":null,"finish_reason":null}]' + usage + b"}\n\n"
+        self._tail = b',"index":%d,"logprobs":null,"finish_reason":null}]' % index + usage + b"}\n\n"
         self._part: Part = Text()
         self._pending = False  # a separator stands before the next delta
         self._apart = self._told = False
@@ -181,11 +189,19 @@ class Encoder:
         self._told = True
         out += (self._head, orjson.dumps(text) if text.isascii() else line(text), self._tail)
 
+    def _other(self, event: Any, out: list[bytes]) -> None:
+        other = self._others.get(event.choice)
+        if other is None:
+            other = self._others[event.choice] = Encoder(self._form, event.choice)
+        out.append(other.feed(event.events))
+
     def _end(self, event: Any, out: list[bytes]) -> None:
         if event.finish_reason is FinishReason.REFUSAL and not self._told:  # the finish reason alone does not say so
             self._say(REFUSED, out)
         word = line(FINISHES[event.finish_reason])
         out += (self._head, b'""', self._tail.replace(b'"finish_reason":null', b'"finish_reason":' + word))
+        if self._index:
+            return
         if self._form.include_usage:
             last = {"usage": _usage(event.usage), **encode_tier(event.usage)}
             out += (self._opening, b"],", line(last)[1:], b"\n\n")
@@ -198,6 +214,7 @@ class Encoder:
         Verbatim: lambda _, event, out: out.append(event.data),
         PartStart: _start,
         PartDelta: _delta,
+        OtherChoice: _other,
         MessageEnd: _end,
         StreamError: _fail,
     }

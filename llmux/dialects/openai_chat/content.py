@@ -8,12 +8,13 @@ kept in its `extra`, beside the IR's word for it, so that the same dialect gets 
 import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from msgspec.structs import replace
 
+from llmux.dialects.data_urls import data_url
 from llmux.dialects.losses import Losses
 from llmux.dialects.marks import cache_mark
+from llmux.dialects.openai_chat.cache import break_after
 from llmux.dialects.openai_chat.schema import NAME
 from llmux.dialects.shape import Fields, refuse
 from llmux.errors import BadRequest, Unsupported
@@ -87,23 +88,6 @@ def _image(part: Fields) -> Part:
     extra = beyond(part, frozenset({"type", "image_url"}))
     source = data_url(image.need_text("url"), image.at("url"))
     return Image(source=source, detail=image.text("detail"), cache=cache_mark(part), extra=extra)
-
-
-def data_url(url: str, path: str) -> Inline | Link:
-    """What a `data:` URL holds, as base64; any other URL is a link.
-
-    Raises:
-        BadRequest: a `data:` URL without a comma.
-    """
-    if url[:5].lower() != "data:":
-        return Link(url)
-    head, comma, data = url[5:].partition(",")
-    media_type, *parameters = head.split(";")
-    if not comma:
-        refuse(path, "a data URL with a comma before its data")
-    if "base64" not in parameters:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return Inline(media_type.strip().lower() or "application/octet-stream", data)
 
 
 def _audio(part: Fields) -> Part:
@@ -189,10 +173,12 @@ def encode_parts(parts: Iterable[Part], draft: Draft) -> list[dict[str, Any]]:
 
 
 def _encode_part(part: Part, draft: Draft) -> list[dict[str, Any]]:
-    if part.cache and not draft.own:
-        draft.losses.drop("cache_control")
     encode: Encode = ENCODERS.get(type(part), _foreign)
     encoded = encode(part, draft)
+    if part.cache and not draft.own:
+        if draft.target.profile.cache_breakpoints:
+            return break_after(encoded, part.cache)
+        draft.losses.drop("cache_control")
     extra = restore(NAME, part.extra)
     return [{**piece, **extra} for piece in encoded] if extra else encoded
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llmux.dialects.efforts import RANK, nearest_effort, wished_effort
 from llmux.dialects.openai_chat.content import Draft
-from llmux.dialects.openai_chat.schema import BUDGETS, EFFORT_RANK, EXTENSIONS, SAMPLERS
+from llmux.dialects.openai_chat.schema import EXTENSIONS, SAMPLERS, UNHEARD
 from llmux.dialects.shape import Fields, refuse
 from llmux.dialects.strict import is_strict
-from llmux.ir.capability import Profile
 from llmux.ir.request import OutputFormat, ReasoningControl, Request, Sampling
 
 Wire = dict[str, Any]
@@ -69,8 +69,8 @@ def _control(effort: str | None, budget: int | None = None, show: str | None = N
     """An effort or a budget asks for reasoning; those that mean none turn it off; unknown efforts say nothing."""
     if effort == "none" or budget == 0:
         return ReasoningControl(mode="off", effort=effort, show=show)
-    if effort in EFFORT_RANK or budget is not None:
-        known = effort if effort in EFFORT_RANK else None
+    if effort in RANK or budget is not None:
+        known = effort if effort in RANK else None
         return ReasoningControl(mode="on", effort=known, budget=budget if (budget or 0) > 0 else None, show=show)
     return ReasoningControl(show=show)
 
@@ -164,7 +164,10 @@ def decode_output(body: Fields) -> OutputFormat | None:
 def encode_sampling(sampling: Sampling, draft: Draft) -> Wire:
     """What the model takes of it; the rest is lost by name."""
     asked = {name: value for name in (*SAMPLERS, "seed") if (value := getattr(sampling, name)) is not None}
-    if not draft.own:  # the own dialect has them in `extra`
+    if sampling.logprobs or sampling.top_logprobs:  # no answer tells of them that is translated
+        draft.losses.drop("logprobs")
+    if not draft.own:  # the own dialect has the others in `extra`
+        asked = {name: value for name, value in asked.items() if name not in UNHEARD}
         for name in EXTENSIONS:
             if getattr(sampling, name) is not None:
                 draft.losses.drop(name)
@@ -197,8 +200,6 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
             draft.losses.approx("max_tokens")
             limit = profile.max_output
         wire[profile.max_tokens_field] = limit
-    if len(request.stop) > profile.max_stop:
-        draft.losses.drop("stop")
     if stop := request.stop[: profile.max_stop]:
         wire["stop"] = list(stop)  # always an array: some servers take no string
     return wire
@@ -206,7 +207,7 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
 
 def encode_reasoning_control(control: ReasoningControl, draft: Draft) -> Wire:
     """`reasoning_effort`, where the model knows it; `thinking`, where only that says that it shall not."""
-    effort = _wish(control)
+    effort = wished_effort(control)
     if effort is None:
         return {}
     profile = draft.target.profile
@@ -216,28 +217,10 @@ def encode_reasoning_control(control: ReasoningControl, draft: Draft) -> Wire:
         if effort != "none":
             draft.losses.drop("reasoning")
         return {}
-    nearest = _nearest(effort, profile)
+    nearest = nearest_effort(effort, profile)
     if nearest != effort or control.budget:
         draft.losses.approx("reasoning")
     return {"reasoning_effort": nearest} if nearest else {}
-
-
-def _wish(control: ReasoningControl) -> str | None:
-    """The effort that is asked for. "off" beats an effort that comes with it; a model left to decide gets none."""
-    if control.mode == "off":
-        return "none"
-    if control.effort:
-        return control.effort
-    if control.budget is not None:
-        return next((effort for most, effort in BUDGETS if control.budget <= most), "max")
-    return "medium" if control.mode == "on" else None
-
-
-def _nearest(effort: str, profile: Profile) -> str | None:
-    """The nearest effort that the model knows: below if there is one, else above."""
-    known = sorted((word for word in profile.efforts if word in EFFORT_RANK), key=EFFORT_RANK.__getitem__)
-    below = [word for word in known if EFFORT_RANK[word] <= EFFORT_RANK.get(effort, 0)]
-    return below[-1] if below else known[0] if known else None
 
 
 def encode_output(output: OutputFormat, messages: list[Wire], draft: Draft) -> tuple[Wire, list[Wire]]:
@@ -274,4 +257,6 @@ def _instructed(messages: list[Wire], instruction: str) -> list[Wire]:
     first, *rest = messages
     if first["role"] not in {"system", "developer"}:
         return [{"role": "system", "content": instruction}, *messages]
-    return [{**first, "content": f"{first['content']}\n\n{instruction}"}, *rest]
+    said = first["content"]
+    text = f"{said}\n\n{instruction}" if isinstance(said, str) else [*said, {"type": "text", "text": instruction}]
+    return [{**first, "content": text}, *rest]

@@ -12,7 +12,7 @@ import orjson
 
 from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
-from llmux.errors import BackendModelNotFound, ClientErrorUpstream, GatewayError
+from llmux.errors import BackendModelNotFound, ClientErrorUpstream, FieldRefused, GatewayError
 from llmux.ir.value import Value
 
 
@@ -51,7 +51,7 @@ KINDS: Mapping[str, Row] = {
     "rate_limit": Row("rate_limit_error", "rate_limit_exceeded"),
     "quota": Row("insufficient_quota", "insufficient_quota", retry=False),
     "key_refused": Row(SERVER, "bad_gateway"),
-    "backend_model_not_found": Row(SERVER, "bad_gateway"),
+    "backend_model_not_found": Row(REQUEST, "model_not_found", status=404),  # a 5xx would be tried again
     "unavailable": Row(SERVER, "service_unavailable"),
     "cancelled": Row(REQUEST, "cancelled"),
 }
@@ -60,12 +60,16 @@ CONFLICT = 409  # the SDKs try it again, and it never helps
 # A model that exists, but is asked in the other of this API's two forms. Nothing is wrong with it for others.
 OTHER_FORM = re.compile(r"not supported in the v1/(?:chat/)?completions endpoint", re.IGNORECASE)
 
+CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
+
 
 def decode_error(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
     """The failure that an HTTP answer means. `headers` have lower-case names. Any `body` will do."""
     error = faults.decode(status, headers, body)
     if isinstance(error, BackendModelNotFound) and OTHER_FORM.search(error.message):
         return ClientErrorUpstream(error.message, param="model", upstream_status=status)
+    if isinstance(error, FieldRefused) and error.param:  # xAI says reasoningEffort
+        error.param = CAPITAL.sub(lambda found: f"_{found[0].lower()}", error.param)
     return error
 
 

@@ -15,6 +15,7 @@ ERROR, USAGE = b'"error"', b'"usage"'
 NULL_FINISH, NULL_FINISH_SPACED = b'"finish_reason":null', b'"finish_reason": null'
 USAGE_OBJECT, USAGE_OBJECT_SPACED = b'"usage":{', b'"usage": {'
 DELTA, DELTA_SPACED = b'"delta":{"', b'"delta": {"'
+TEXT, TEXT_SPACED = b'"text":"', b'"text": "'  # of the older form
 
 
 def last_frame_end(data: bytes) -> int:
@@ -83,7 +84,8 @@ def _needs_reading(frame: bytes) -> bool:
 
 def _says_something(frame: bytes) -> bool:
     """Whether the frame surely tells more of the answer."""
-    return (DELTA in frame or DELTA_SPACED in frame) and b'""' not in frame
+    said = DELTA in frame or DELTA_SPACED in frame or TEXT in frame or TEXT_SPACED in frame
+    return said and b'""' not in frame
 
 
 def _blank_line(whole: bytes) -> bytes | None:

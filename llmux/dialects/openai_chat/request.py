@@ -8,9 +8,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects import efforts
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
+from llmux.dialects.openai_chat.cache import limit_breakpoints
 from llmux.dialects.openai_chat.content import Draft, beyond
 from llmux.dialects.openai_chat.controls import (
     SAMPLING,
@@ -25,7 +27,7 @@ from llmux.dialects.openai_chat.controls import (
 )
 from llmux.dialects.openai_chat.messages import decode_messages
 from llmux.dialects.openai_chat.repair import is_held
-from llmux.dialects.openai_chat.schema import EFFORT_RANK, LOSSES, NAME, SAMPLERS
+from llmux.dialects.openai_chat.schema import LOSSES, NAME, SAMPLERS
 from llmux.dialects.openai_chat.thread import encode_messages
 from llmux.dialects.openai_chat.tools import bridged, decode_tool_choice, decode_tools, encode_tools, rename
 from llmux.dialects.shape import Fields, refuse
@@ -102,7 +104,7 @@ def _decode_extra(document: Wire) -> Extra | None:
     if "response_format" in document and decode_output(Fields(document)) is None:
         known -= {"response_format"}
     if "reasoning_effort" in document and not (
-        document["reasoning_effort"] in EFFORT_RANK and KNOBS.isdisjoint(document)
+        document["reasoning_effort"] in efforts.RANK and KNOBS.isdisjoint(document)
     ):
         known -= {"reasoning_effort"}
     return beyond(Fields(document), known)
@@ -145,6 +147,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     names, back = rename(request)
     draft = Draft(target=target, own=request.dialect == NAME, losses=losses, names=names)
     form, messages = encode_output(request.output, encode_messages(request.messages, draft), draft)
+    if target.profile.cache_breakpoints and not draft.own:
+        limit_breakpoints(messages)
     body: Wire = {"model": target.model, "messages": messages}
     body |= encode_tools(request, draft)
     body |= form
@@ -155,7 +159,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     if KNOBS.isdisjoint(kept):
         body |= encode_reasoning_control(request.reasoning, draft)
     body |= kept if draft.own else _encode_foreign(request, draft)
-    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+    unstopped = untold(request.stop, body.get("stop", ()))
+    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings(), unstopped=unstopped)
 
 
 def _encode_stream(request: Request, draft: Draft) -> Wire:

@@ -5,8 +5,9 @@ it: DeepSeek, Mistral, Groq, OpenRouter, xAI, vLLM, llama.cpp and others, named 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "openai_chat"
@@ -76,25 +77,26 @@ TIERS: Mapping[str, str] = {
     "on_demand": "default",  # Groq's
 }
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 # Sampling: the IR has the wire's own names. Reasoning models take none of the first kind.
 SAMPLERS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs")
+UNHEARD = ("logprobs", "top_logprobs")  # of these no answer tells that is translated
 EXTENSIONS = ("top_k", "min_p")  # vLLM and its like; OpenAI refuses them
+
+# What a server may refuse, and how the same is said otherwise: see Dialect.otherwise.
+OTHERWISE: Mapping[str, Mapping[str, Any]] = {
+    "max_tokens": {"max_tokens_field": "max_completion_tokens"},
+    "max_completion_tokens": {"max_tokens_field": "max_tokens"},
+    "response_format": {"json_schema": False},
+    "stop": {"max_stop": 0},
+}
 
 # What cannot be said in this wire -> what becomes of it. Requests name the row in a warning; answers only here.
 LOSSES: Mapping[str, str] = {
     "fields": "Fields that only the client's own API knows are left out.",
     "parts": "Parts that only the client's own API understands are left out, or told as text.",
-    "cache_control": "Marks of what to cache are left out: these backends cache by themselves.",
+    "cache_control": "Marks of what to cache are left out, but for OpenAI's models that take them on messages: these "
+    "backends cache by themselves.",
     "citations": "Citations without a web address, and wishes for citations, are left out.",
     "reasoning": "A wish for reasoning is told as the nearest effort, or left out where the model knows none.",
     "reasoning_history": "Reasoning of earlier turns is left out unless the model wants it back.",
@@ -107,10 +109,10 @@ LOSSES: Mapping[str, str] = {
     "presence_penalty": "Left out where the model takes none.",
     "frequency_penalty": "Left out where the model takes none.",
     "logit_bias": "Left out where the model takes none.",
-    "logprobs": "Left out where the model takes none, and in streams that are translated.",
+    "logprobs": "Left out of answers that are translated, and not asked for by clients of other APIs.",
     "top_logprobs": "Left out where the model takes none.",
     "max_tokens": "Cut to what the model can write at most.",
-    "stop": "Stop sequences beyond those that the model takes are left out.",
+    "stop": "The gateway ends an answer at those that are more than the model takes.",
     "user_id": "The name of the user is left out for backends other than OpenAI.",
     "service_tier": "The client's tier of service is left out.",
     "verbosity": "Left out where the client's own API is another.",

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from llmux.dialects.freetext import wrap
 from llmux.dialects.history import in_order
-from llmux.dialects.names import legal_id, original_id
+from llmux.dialects.marks import BREAKPOINT
+from llmux.dialects.names import exact_id, legal_id, original_id
+from llmux.dialects.openai_chat.cache import break_after
 from llmux.dialects.openai_chat.content import SEPARATOR, Draft, content_of, encode_parts, joined, text_part
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought, on_their_calls
 from llmux.dialects.openai_chat.schema import DETAILS_MAKER, NAME, THOUGHT_MAKER
@@ -91,7 +93,8 @@ class _Thread:
         role = "developer" if message.role is Role.DEVELOPER and profile.developer_role else "system"
         leading = all(wire["role"] in {"system", "developer"} for wire in self._messages)
         if profile.mid_system or not self._messages:
-            self._put(role, text, message)
+            marked = any(BREAKPOINT in part for part in encoded)
+            self._put(role, encoded if marked and profile.mid_system else text, message)
         elif leading:  # these backends take one, at the very beginning
             self._messages[-1] = {**self._messages[-1], "content": f"{self._messages[-1]['content']}{SEPARATOR}{text}"}
         else:
@@ -114,16 +117,23 @@ class _Thread:
             self._result(result)
 
     def _result(self, result: ToolResult) -> None:
-        if result.cache and not self._draft.own:
-            self._draft.losses.drop("cache_control")
-        call_id = encode_id(result.call_id)
+        call_id = encode_id(result.call_id, self._draft)
         encoded = encode_parts(result.content, self._draft)
         texts = [part["text"] if "text" in part else self._hoist(part, call_id) for part in encoded]
         text = SEPARATOR.join(texts)
         if result.is_error and not text.lower().startswith("error"):
             self._draft.losses.approx("is_error")
             text = f"Error: {text}"
-        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
+        self._messages.append({"role": "tool", "tool_call_id": call_id, "content": self._marked(text, result)})
+
+    def _marked(self, text: str, result: ToolResult) -> Any:
+        """The content of a result, with the mark that it bears."""
+        if not result.cache or self._draft.own:
+            return text
+        if text and self._draft.target.profile.cache_breakpoints:
+            return break_after([text_part(text)], result.cache)
+        self._draft.losses.drop("cache_control")
+        return text
 
     def _hoist(self, media: Wire, call_id: str) -> str:
         """Let `media` wait for the user's next message; the text that stands for it in the result."""
@@ -134,9 +144,11 @@ class _Thread:
         return f"[{what} {number} of this result follows in the next user message]"
 
 
-def encode_id(call_id: str) -> str:
-    """A call's id as its backend once gave it, or a short form of a long one."""
-    call_id = original_id(call_id)
+def encode_id(call_id: str, draft: Draft) -> str:
+    """A call's id as its backend once gave it, or a form of it that the backend takes."""
+    call_id, length = original_id(call_id), draft.target.profile.call_id_length
+    if length is not None:
+        return exact_id(call_id, length)
     return call_id if len(call_id) <= LONGEST_ID else legal_id(call_id, LONGEST_ID)
 
 
@@ -185,7 +197,7 @@ def _own_fields(parts: Iterable[Part]) -> Wire:
 
 
 def _encode_call(call: ToolCall, draft: Draft) -> Wire:
-    wire: Wire = {"id": encode_id(call.id)}
+    wire: Wire = {"id": encode_id(call.id, draft)}
     name = draft.names.get(call.name, call.name)
     if call.kind == "custom" and draft.target.profile.custom_tools:
         return wire | {"type": "custom", "custom": {"name": name, "input": call.arguments}}

@@ -92,6 +92,8 @@ class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     reasoning: str | None = None
     refusal: None = None
     tool_calls: list[ToolCall] | None = None
+    channel: str | None = None  # which says no more than the name of the field beside it
+    token_id: int | None = None
 
     @property
     def speaks(self) -> bool:

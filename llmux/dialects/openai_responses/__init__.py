@@ -4,6 +4,7 @@ Reference: https://platform.openai.com/docs/api-reference/responses
 """
 
 from llmux.dialects.base import Counting, Dialect
+from llmux.dialects.openai_embeddings import embedding
 from llmux.dialects.openai_responses.encoder import Encoder
 from llmux.dialects.openai_responses.errors import decode_error, encode_error
 from llmux.dialects.openai_responses.keeping import KEEPING
@@ -55,6 +56,7 @@ OPENAI_RESPONSES = Dialect(
     verbatim_response=verbatim_response,
     decode_error=decode_error,
     encode_error=encode_error,
+    embedding=embedding(),  # its clients ask for them at the same place as OpenAI Chat's
     counting=Counting(
         ("/v1/responses/input_tokens", "/responses/input_tokens"),
         "/responses/input_tokens",

@@ -5,7 +5,7 @@ Nearly all frames are deltas: for these there is a type, which is read in a frac
 Reference: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -128,6 +128,12 @@ class Item:
     def told(self, family: str, place: int) -> Told:
         """What has been told of one of its texts."""
         return self.texts.setdefault((family, place), Told())
+
+    def places(self, families: Collection[str], count: int) -> range:
+        """Where the `count` texts of the whole have been told: vLLM counts on from one item to the next."""
+        last = max((place for family, place in self.texts if family in families), default=0)
+        first = max(0, last + 1 - count)
+        return range(first, first + count)
 
 
 def text(value: Any) -> str:

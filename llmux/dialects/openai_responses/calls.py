@@ -113,13 +113,17 @@ TYPED: Mapping[str, Typed] = {
         {"execution": "client"},
     ),
 }
+# The namespace in which OpenAI's models see tools that have none: Codex writes it out.
+# https://github.com/openai/harmony/blob/main/docs/format.md#function-calling
+PLAIN = "functions"
 CALLS = frozenset({"function_call", "custom_tool_call"})
 BY_CALL: Mapping[str, str] = {typed.call: name for name, typed in TYPED.items()}
 
 
 def qualified(namespace: Any, name: str) -> str:
     """The name of a tool outside its namespace. OpenAI gives a tool that it has found one of the tool's own name."""
-    return f"{namespace}__{name}" if isinstance(namespace, str) and namespace not in {"", name} else name
+    plain = not isinstance(namespace, str) or namespace in {"", name, PLAIN}
+    return name if plain else f"{namespace}__{name}"
 
 
 def is_hosted(item: Wire) -> bool:

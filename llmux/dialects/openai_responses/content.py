@@ -7,10 +7,10 @@ what only this dialect says of a part in its `extra`.
 import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from msgspec.structs import replace
 
+from llmux.dialects.data_urls import data_url
 from llmux.dialects.losses import Losses
 from llmux.dialects.marks import cache_mark
 from llmux.dialects.openai_responses.schema import NAME
@@ -96,23 +96,6 @@ def _image(part: Fields) -> Part:
     if not isinstance(url, str):
         refuse(part.at("image_url"), "an address, or a file_id beside it")
     return Image(source=data_url(url, part.at("image_url")), detail=detail, extra=extra)
-
-
-def data_url(url: str, path: str) -> Inline | Link:
-    """What a `data:` URL holds, as base64; any other URL is a link.
-
-    Raises:
-        BadRequest: a `data:` URL without a comma.
-    """
-    if url[:5].lower() != "data:":
-        return Link(url)
-    head, comma, data = url[5:].partition(",")
-    media_type, *parameters = head.split(";")
-    if not comma:
-        refuse(path, "a data URL with a comma before its data")
-    if "base64" not in parameters:
-        data = base64.b64encode(unquote_to_bytes(data)).decode()
-    return Inline(media_type.strip().lower() or "application/octet-stream", data)
 
 
 def _audio(part: Fields) -> Part:

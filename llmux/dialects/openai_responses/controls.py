@@ -4,11 +4,11 @@ import json
 import re
 from typing import Any
 
+from llmux.dialects.efforts import RANK, nearest_effort, wished_effort
 from llmux.dialects.openai_responses.content import Draft
-from llmux.dialects.openai_responses.schema import BUDGETS, EFFORT_RANK, ENCRYPTED, LOGPROBS
+from llmux.dialects.openai_responses.schema import ENCRYPTED, LOGPROBS
 from llmux.dialects.shape import Fields, refuse
 from llmux.dialects.strict import is_strict
-from llmux.ir.capability import Profile
 from llmux.ir.request import OutputFormat, ReasoningControl, Request, Sampling
 
 Wire = dict[str, Any]
@@ -46,7 +46,7 @@ def decode_reasoning(body: Fields) -> ReasoningControl:
     show = "summary" if wish and wish != "none" else None
     if effort == "none":
         return ReasoningControl(mode="off", effort=effort, show=show)
-    if effort in EFFORT_RANK:
+    if effort in RANK:
         return ReasoningControl(mode="on", effort=effort, show=show)
     return ReasoningControl(show=show)
 
@@ -100,8 +100,6 @@ def encode_sampling(sampling: Sampling, draft: Draft) -> Wire:
 
 def encode_limits(request: Request, draft: Draft) -> Wire:
     """The most tokens of the answer. This API has nothing else that ends it."""
-    if request.stop:
-        draft.losses.drop("stop")
     limit, profile = request.max_output_tokens, draft.target.profile
     if limit is None:
         return {}
@@ -113,12 +111,12 @@ def encode_limits(request: Request, draft: Draft) -> Wire:
 
 def encode_reasoning(control: ReasoningControl, draft: Draft) -> Wire:
     """`reasoning`, where the model knows it: the effort, and a summary where the client wants to see one."""
-    profile, effort = draft.target.profile, _wish(control)
+    profile, effort = draft.target.profile, wished_effort(control)
     if profile.reasoning != "effort":
         if effort not in {None, "none"}:
             draft.losses.drop("reasoning")
         return {}
-    nearest = _nearest(effort, profile) if effort is not None else None
+    nearest = nearest_effort(effort, profile) if effort is not None else None
     if nearest != effort or control.budget:
         draft.losses.approx("reasoning")
     wire = {"effort": nearest} if nearest else {}
@@ -131,24 +129,6 @@ def encode_include(request: Request, draft: Draft) -> list[str]:
     profile = draft.target.profile
     reasons = profile.thinking and profile.reasoning != "none" and request.reasoning.mode != "off"
     return [ENCRYPTED] if reasons else []
-
-
-def _wish(control: ReasoningControl) -> str | None:
-    """The effort that is asked for. "off" beats an effort that comes with it; a model left to decide gets none."""
-    if control.mode == "off":
-        return "none"
-    if control.effort:
-        return control.effort
-    if control.budget is not None:
-        return next((effort for most, effort in BUDGETS if control.budget <= most), "max")
-    return "medium" if control.mode == "on" else None
-
-
-def _nearest(effort: str, profile: Profile) -> str | None:
-    """The nearest effort that the model knows: below if there is one, else above."""
-    known = sorted((word for word in profile.efforts if word in EFFORT_RANK), key=EFFORT_RANK.__getitem__)
-    below = [word for word in known if EFFORT_RANK[word] <= EFFORT_RANK.get(effort, 0)]
-    return below[-1] if below else known[0] if known else None
 
 
 def encode_text(request: Request, items: list[Wire], draft: Draft) -> tuple[Wire, list[Wire]]:

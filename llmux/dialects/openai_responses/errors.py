@@ -57,7 +57,7 @@ KINDS: Mapping[str, Row] = {
     "rate_limit": Row("rate_limit_error", "rate_limit_exceeded", failed="rate_limit_exceeded"),
     "quota": Row("insufficient_quota", "insufficient_quota", retry=False, failed="insufficient_quota"),
     "key_refused": Row(SERVER, "bad_gateway"),
-    "backend_model_not_found": Row(SERVER, "bad_gateway"),
+    "backend_model_not_found": Row(REQUEST, "model_not_found", status=404, failed=HOPELESS),
     "unavailable": Row(SERVER, "service_unavailable"),
     "cancelled": Row(REQUEST, "cancelled"),
 }

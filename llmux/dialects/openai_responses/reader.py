@@ -19,7 +19,7 @@ from llmux.dialects.openai_responses.answer import (
     failure_of,
     objects,
 )
-from llmux.dialects.openai_responses.arriving import FAMILIES, Delta, Item, Step, text
+from llmux.dialects.openai_responses.arriving import FAMILIES, Item, Step, text
 from llmux.dialects.openai_responses.calls import CALLS, written
 from llmux.dialects.openai_responses.telling import Teller
 from llmux.ir.events import Event, MessageEnd, MessageStart
@@ -34,18 +34,15 @@ ENDS = frozenset({"response.completed", "response.incomplete"})
 class Reader:
     """One answer. Each method appends the events that follow to `out`."""
 
-    __slots__ = ("_found", "_items", "_teller", "_waiting", "begun")
+    __slots__ = ("_found", "_items", "_teller", "_waiting", "begun", "more")
 
     def __init__(self, names: Names) -> None:
         self._teller = Teller(names)
+        self.more = self._teller.more  # what `event` does, for nearly all of a stream
         self._items: list[Item] = []
         self._found: dict[int | str, Item] = {}  # by place in the output, or by id where no place is told
         self._waiting: deque[Item] = deque()
         self.begun = False
-
-    def more(self, found: Delta, out: list[Event]) -> bool:
-        """Append a typed delta if it says more of what is open: what `event` does, for nearly all of a stream."""
-        return self._teller.more(found, out)
 
     def event(self, kind: str, document: Wire, out: list[Event]) -> bool:
         """Append what one event says; True when the answer is complete with it.

@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llmux.dialects.base import NOWHERE, Address, Outbound
+from llmux.dialects import efforts
+from llmux.dialects.base import NOWHERE, Address, Outbound, untold
 from llmux.dialects.document import read
 from llmux.dialects.losses import Losses
 from llmux.dialects.openai_responses.content import Draft, beyond
@@ -26,7 +27,7 @@ from llmux.dialects.openai_responses.controls import (
 )
 from llmux.dialects.openai_responses.messages import decode_input, found_tools
 from llmux.dialects.openai_responses.repair import is_refused
-from llmux.dialects.openai_responses.schema import EFFORT_RANK, LOSSES, NAME
+from llmux.dialects.openai_responses.schema import LOSSES, NAME
 from llmux.dialects.openai_responses.thread import encode_messages
 from llmux.dialects.openai_responses.tools import (
     PLAIN_CHOICES,
@@ -37,7 +38,7 @@ from llmux.dialects.openai_responses.tools import (
     rename,
 )
 from llmux.dialects.shape import Fields, refuse
-from llmux.errors import BadRequest
+from llmux.errors import BadRequest, Unsupported
 from llmux.ir.capability import Target
 from llmux.ir.content import Extra, restore
 from llmux.ir.request import Original, ReasoningControl, Request, Tool
@@ -158,6 +159,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
         Unsupported: it cannot be said in this wire without changing what it means.
         BadRequest: something that must be rewritten for it (a text file in base64) is damaged.
     """
+    if request.choices > 1:
+        raise Unsupported("This backend gives one answer to a request, not several.", param="n")
     losses = Losses(LOSSES)
     names, back = rename(request)
     draft = Draft(target=target, own=request.dialect == NAME, losses=losses, names=names)
@@ -176,7 +179,8 @@ def encode_request(request: Request, target: Target) -> Outbound:
     if include := _include(kept, encode_include(request, draft)):
         body["include"] = include
     body |= kept if draft.own else _encode_foreign(request, draft)
-    return Outbound(body, names=bridged(request, draft, back), warnings=losses.warnings())
+    names = bridged(request, draft, back)
+    return Outbound(body, names=names, warnings=losses.warnings(), unstopped=untold(request.stop))
 
 
 def _merged(text: Wire, reasoning: Wire, kept: Wire, request: Request) -> Wire:
@@ -185,7 +189,7 @@ def _merged(text: Wire, reasoning: Wire, kept: Wire, request: Request) -> Wire:
     wire: Wire = {}
     if merged := {**own_text, **text.get("text", {})}:
         wire["text"] = merged
-    if own_reasoning.get("effort") in EFFORT_RANK or request.reasoning == ReasoningControl():
+    if own_reasoning.get("effort") in efforts.RANK or request.reasoning == ReasoningControl():
         own_reasoning = {name: value for name, value in own_reasoning.items() if name != "effort"}
     if request.reasoning != ReasoningControl() and (merged := {**reasoning.get("reasoning", {}), **own_reasoning}):
         wire["reasoning"] = merged
@@ -211,7 +215,6 @@ def _encode_foreign(request: Request, draft: Draft) -> Wire:
         "service_tier": request.service_tier not in {None, "auto"},
         "fields": request.extra or request.metadata,
         "cache_control": request.cache,
-        "n": request.choices > 1,
     }
     for row, is_lost in lost.items():
         if is_lost:

@@ -5,7 +5,7 @@ Reference: https://platform.openai.com/docs/api-reference/responses (read 2026-1
 
 from collections.abc import Mapping
 
-from llmux.ir.request import EFFORTS, Role
+from llmux.ir.request import Role
 from llmux.ir.response import FinishReason
 
 NAME = "openai_responses"
@@ -44,15 +44,6 @@ TIERS: Mapping[str, str] = {
     "batch": "flex",
 }
 
-# Tokens of a reasoning budget, at most -> the effort that stands for it.
-BUDGETS: tuple[tuple[int, str], ...] = (
-    (0, "none"),
-    (4096, "low"),
-    (16384, "medium"),
-    (32768, "high"),
-    (49152, "xhigh"),
-)
-EFFORT_RANK: Mapping[str, int] = {effort: rank for rank, effort in enumerate(EFFORTS)}
 
 ENCRYPTED = "reasoning.encrypted_content"  # of `include`
 LOGPROBS = "message.output_text.logprobs"
@@ -115,8 +106,8 @@ LOSSES: Mapping[str, str] = {
     "logit_bias": "Left out.",
     "logprobs": "Left out where the model takes none, and in answers that are translated.",
     "max_tokens": "Cut to what the model can write at most, or raised to what it must be allowed at least.",
-    "stop": "Left out: this API has no stop sequences.",
-    "n": "Only one answer is asked for.",
+    "stop": "This API has none: the gateway ends the answer at them.",
+    "n": "More than one answer is refused with 400.",
     "user_id": "The name of the user is left out for backends other than OpenAI.",
     "service_tier": "The client's tier of service is left out.",
     "strict": "Tools and forms of answer are not held to their schema strictly where it does not qualify.",

@@ -92,7 +92,7 @@ class Decoder:
     def _more(self, out: list[Event], frame: bytes) -> bool:
         """The typed path: whether `frame` says more of what is open, and nothing else."""
         try:
-            found = _delta(memoryview(frame)[frame.index(b"\n") + 7 :])
+            found = _delta(frame[frame.index(b"\n") + len("\ndata: ") :])
         except UNUSUAL:
             return False
         return self._reader.more(found, out)

@@ -17,10 +17,15 @@ from llmux.dialects.openai_responses.content import decode_citation
 from llmux.dialects.openai_responses.reasoning import states_of
 from llmux.dialects.openai_responses.schema import NAME, SEPARATOR
 from llmux.ir.content import Extra, Opaque, Refusal, Text, ToolCall
-from llmux.ir.events import Event
+from llmux.ir.events import Event, PartDelta
 from llmux.ir.writer import EventWriter
 
 Wire = dict[str, Any]
+# Which typed delta says more of what is open: its type, item and place; where what is told is noted; the part's number.
+Hot = tuple[type | None, int, int, list[str], int]
+COLD: Hot = (None, 0, 0, [], 0)
+
+SPOKEN = frozenset({"output_text", "refusal"})  # the families of texts that a message holds
 
 
 class Teller:
@@ -32,17 +37,18 @@ class Teller:
         self._names = names
         self._writer = EventWriter()
         self._speaker: tuple[Any, ...] = ()  # whose text is open: item, family, place
-        self._hot: tuple[Any, ...] = ()  # which typed delta says more of what is open: type, item, place; and of what
+        self._hot = COLD
         self.live: Item | None = None  # the call that is open: its pieces cannot be put apart again
         self.called = self.refused = False
 
     def more(self, found: Delta, out: list[Event]) -> bool:
         """Append a typed delta, if it says more of what is open."""
-        hot = self._hot
-        if not hot or type(found) is not hot[0] or found.output_index != hot[1] or found.place != hot[2]:
+        kind, index, place, told, part = self._hot
+        if type(found) is not kind or found.output_index != index or found.place != place:
             return False
-        hot[3].append(found.delta)
-        self._writer.write(out, hot[4], found.delta)
+        if found.delta:
+            told.append(found.delta)
+            out.append(PartDelta(part, found.delta))
         return True
 
     def close(self, item: Item, wire: Wire, out: list[Event]) -> None:
@@ -56,7 +62,7 @@ class Teller:
 
     def _stop(self, out: list[Event]) -> None:
         self._writer.close(out)
-        self._speaker = self._hot = ()
+        self._speaker, self._hot = (), COLD
 
     # --- words -------------------------------------------------------------------------------------------------------
 
@@ -72,9 +78,7 @@ class Teller:
         if speaker != self._speaker:
             self._open(item, family, speaker, out)
         part = self._writer.open or words.part
-        self._hot = (
-            (words.delta, item.index, place, told.pieces, part) if words.delta and item.index is not None else ()
-        )
+        self._hot = COLD if item.index is None else (words.delta, item.index, place, told.pieces, self._writer.index)
         told.pieces.append(delta)
         self._writer.write(out, part, apart + delta)
 
@@ -105,16 +109,18 @@ class Teller:
         self._speaker = speaker
 
     def _close_message(self, item: Item, wire: Wire, out: list[Event]) -> None:
-        for place, part in enumerate(objects(wire.get("content"))):
+        content = objects(wire.get("content"))
+        for place, part in zip(item.places(SPOKEN, len(content)), content, strict=True):
             family = text(part.get("type"))
-            if family in {"output_text", "refusal"}:
+            if family in SPOKEN:
                 self.fill(item, family, place, part.get(FAMILIES[family].whole), out)
             if left := objects(part.get("annotations"))[item.told(family, place).cited :]:
                 self.cite(item, place, left, out)
 
     def _close_reasoning(self, item: Item, wire: Wire, out: list[Event]) -> None:
         for family, name in (("summary_text", "summary"), ("reasoning_text", "content")):
-            for place, part in enumerate(objects(wire.get(name))):
+            pieces = objects(wire.get(name))
+            for place, part in zip(item.places({family}, len(pieces)), pieces, strict=True):
                 self.fill(item, family, place, part.get("text"), out)
         for state in states_of(wire):
             if self._speaker[:1] != (item,):
@@ -133,7 +139,7 @@ class Teller:
         item.part = _tool_call(item, name)
         self._writer.start(out, item.part)
         if item.index is not None and item.kind == "function_call":
-            self._hot = (ArgumentsDelta, item.index, 0, item.arguments.pieces, item.part)
+            self._hot = (ArgumentsDelta, item.index, 0, item.arguments.pieces, self._writer.index)
         self._writer.write(out, item.part, "".join(item.arguments.pieces))
 
     def more_arguments(self, item: Item, piece: Any, out: list[Event]) -> None:

@@ -1,0 +1,58 @@
+"""What a backend is sent for the sake of its prompt cache: marks where it wants them, and nothing that changes."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from llmux.dialects.registry import TABLE
+from llmux.gateway.outbound import Recipient, prepare
+from llmux.responder import Context
+from llmux.routing.catalog import Backend
+
+LONG = "word " * 1_000
+CACHED = {"cache_control": {"type": "ephemeral"}}
+CHAT: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "system", "content": LONG}, {"role": "user", "content": "Hi"}],
+}
+MESSAGES: dict[str, Any] = {
+    "model": "m",
+    "max_tokens": 9,
+    "system": [{"type": "text", "text": LONG}],
+    "messages": [{"role": "user", "content": "Hi"}],
+}
+
+
+def sent(dialect: str, body: dict[str, Any], to: str, **backend: Any) -> dict[str, Any]:
+    request = TABLE[dialect].decode_request(orjson.dumps(body))
+    recipient = Recipient(Backend(name="b", provider="b", model="m", dialect=to, **backend), TABLE[to])
+    document: dict[str, Any] = orjson.loads(prepare(request, Context("r"), recipient).body)
+    return document
+
+
+def test_claude_is_told_what_to_cache() -> None:
+    body = sent("openai_chat", CHAT, "claude")
+    assert body["system"] == [{"type": "text", "text": LONG} | CACHED]
+    assert body["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Hi"} | CACHED]}]
+
+
+UNMARKED: dict[str, tuple[str, dict[str, Any], str, dict[str, Any]]] = {
+    "the owner does not want it": ("openai_chat", CHAT, "claude", {"auto_cache": False}),
+    "the backend caches by itself": ("claude", MESSAGES, "openai_chat", {}),
+    "the client knows marks and set none": ("claude", MESSAGES, "claude", {"verbatim": False}),
+    "too short": ("openai_chat", CHAT | {"messages": CHAT["messages"][1:]}, "claude", {}),
+}
+
+
+@pytest.mark.parametrize("case", UNMARKED.values(), ids=UNMARKED)
+def test_nothing_is_marked(case: tuple[str, dict[str, Any], str, dict[str, Any]]) -> None:
+    dialect, body, to, backend = case
+    assert b"cache_control" not in orjson.dumps(sent(dialect, body, to, **backend))
+
+
+def test_the_clients_own_marks_are_the_only_ones() -> None:
+    user = {"role": "user", "content": [{"type": "text", "text": "Hi"} | CACHED]}
+    body = sent("openai_chat", CHAT | {"messages": [CHAT["messages"][0], user]}, "claude")
+    assert body["system"] == [{"type": "text", "text": LONG}]
+    assert body["messages"] == [user]
