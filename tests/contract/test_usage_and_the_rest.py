@@ -1,5 +1,7 @@
 """Tokens counted once, caches that are met, lists of models, addresses, streams: the faults H.91 to H.100."""
 
+import base64
+import struct
 from typing import Any
 
 import orjson
@@ -131,13 +133,16 @@ async def test_the_list_of_models_has_what_each_client_looks_for(case: str) -> N
         assert {"id", "object", "created", "owned_by", "type", "display_name", "created_at"} <= model.keys()
 
 
-async def test_a_wish_for_embeddings_is_refused_aloud() -> None:
-    """H.98: llmux makes none, in whatever encoding; a client must not take anything else for one."""
+async def test_vectors_come_in_the_encoding_that_was_asked_for() -> None:
+    """H.98: OpenAI's SDK asks for base64 unless it is told otherwise; whoever made the numbers, it gets that."""
+    wish = {"model": "m", "input": ["a", "bcd"]}
     async with running() as house:
-        body = {"model": "m", "input": "hi", "encoding_format": "base64"}
-        reply = await house.session.post(house.url + "/v1/embeddings", json=body)
-        assert reply.status == 404
-        assert "/v1/embeddings" in (await reply.json())["error"]
+        replies = [
+            await (await house.session.post(house.url + "/v1/embeddings", json=wish | form)).json()
+            for form in ({}, {"encoding_format": "base64"})
+        ]
+    plain, packed = ([one["embedding"] for one in reply["data"]] for reply in replies)
+    assert [list(struct.unpack("<2f", base64.b64decode(vector))) for vector in packed] == plain
 
 
 # What an owner may write as the address of a provider -> where its model m is asked.
