@@ -46,7 +46,6 @@ GEMINI = known("gemini", "gemini", "gemini-3-pro")
 GPT = known("openai_responses", "openai", "gpt-5")
 GENERATE = Address("/v1beta/models/m:generateContent")
 
-
 # What a client of each dialect makes of an answer in its next request: all that it was given, and the results of calls.
 CLIENTS: Mapping[str, Callable[[Any], Wire]] = {
     "claude": lambda body: asked(
@@ -124,11 +123,14 @@ def test_claude_gets_its_proof_back_through_clients_of_others(client: str) -> No
     assert turn["content"][0] == SIGNED
 
 
-def test_another_model_in_between_does_not_cost_the_proof() -> None:
-    """H.45: it hears nothing of it, and the turn after that has it still."""
-    body = asked("claude", user(), assistant([SIGNED, {"type": "text", "text": "Yes."}]), user())
-    assert b"c2ln" not in outgoing("claude", body, "openai_responses", GPT).body
-    assert SIGNED in sent("claude", body, "claude", CLAUDE)["messages"][1]["content"]
+@pytest.mark.parametrize("client", CLIENTS)
+def test_another_model_in_between_does_not_cost_the_proof(client: str) -> None:
+    """H.45: it hears nothing of it, in either lane, and the turn after that has it still."""
+    body = next_request(client, heard("claude", *claude(SIGNED, {"type": "text", "text": "Yes."})))
+    for backend in sorted(TABLE.keys() - {"claude"}):
+        got = outgoing(client, body, backend).body
+        assert not [proof for proof in (b"c2ln", b"llmux1") if proof in got]
+    assert SIGNED in sent(client, body, "claude", CLAUDE)["messages"][1]["content"]
 
 
 # --- OpenRouter's and Google's ---------------------------------------------------------------------------------------

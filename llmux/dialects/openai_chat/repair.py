@@ -31,10 +31,10 @@ def repair(document: Mapping[str, Any]) -> Wire:
 def _clean(message: Wire) -> Wire:
     cleaned = _without_thought(message)
     for name, fields in LISTS.items():
-        if name in cleaned:
-            kept = [
-                entry for entry in objects(cleaned.pop(name)) if not any(_is_sealed(entry.get(at)) for at in fields)
-            ]
+        held = objects(message.get(name))
+        kept = [entry for entry in held if not any(_is_sealed(entry.get(field)) for field in fields)]
+        if len(kept) < len(held):
+            del cleaned[name]
             cleaned |= {name: kept} if kept else {}
     if isinstance(calls := message.get("tool_calls"), list):
         cleaned["tool_calls"] = [_without_thought(call) for call in calls]
