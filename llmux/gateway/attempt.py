@@ -79,7 +79,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
         raise
     try:
         held = await answer.hold(to.backend.idle_timeout)
-        if not request.stream:
+        if not request.stream and isinstance(answer, Answer):
             held = await _all(held, answer)
     except BaseException:
         await answer.close()
@@ -99,7 +99,7 @@ def _normaliser(request: Request, to: Recipient, unstopped: tuple[str, ...]) -> 
     )
 
 
-async def _all(held: Batch, answer: Answer | WholeAnswer) -> Batch:
+async def _all(held: Batch, answer: Answer) -> Batch:
     """An answer that its client gets whole, though it came as a stream: nobody has seen any of it until it is complete.
 
     Raises:
