@@ -12,6 +12,7 @@ import orjson
 
 from llmux.dialects import faults
 from llmux.dialects.base import ErrorForm
+from llmux.dialects.fault_words import SENTENCES
 from llmux.dialects.gemini.schema import camel_key
 from llmux.errors import (
     ClientErrorUpstream,
@@ -109,7 +110,7 @@ def _nearer(error: GatewayError, document: Any) -> GatewayError:
         return error
     # What it says of a retry is true of the minute, and not of the day.
     retry_after = None if raised is QuotaUsedUp else error.retry_after
-    message = faults.SENTENCES.get(raised, error.message)
+    message = SENTENCES.get(raised, error.message)
     return raised(message, retry_after=retry_after, param=param, code=error.code, upstream_status=error.upstream_status)
 
 

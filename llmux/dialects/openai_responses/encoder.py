@@ -32,6 +32,7 @@ from llmux.dialects.openai_responses.items import (
     response_id,
     summary,
 )
+from llmux.dialects.openai_responses.numbered import Numbered
 from llmux.dialects.openai_responses.schema import NAME, REFUSED
 from llmux.ir.content import Citation, Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
 from llmux.ir.events import (
@@ -61,23 +62,21 @@ ARGUMENTS = ("response.function_call_arguments", "arguments")
 INPUT = ("response.custom_tool_call_input", "input")
 
 
-class Encoder:
+class Encoder(Numbered):
     """One stream. See dialects.base.Encoder."""
 
     __slots__ = (
-        "_before", "_between", "_call", "_citations", "_done", "_form", "_kit", "_message", "_number", "_output",
-        "_part", "_passed", "_pieces", "_refused", "_started", "_states", "_summary_id",
+        "_call", "_citations", "_done", "_form", "_kit", "_message", "_part", "_passed", "_pieces", "_refused",
+        "_started", "_states", "_summary_id",
     )  # fmt: skip
 
     def __init__(self, form: AnswerForm) -> None:
+        super().__init__()
         self._form = form
         self._kit = Kit(form)
-        self._number = 0  # of the next event
-        self._output: list[Wire] = []  # the items that are done
         self._message: Wire = {}  # the item of words that is open: more of them may follow
         self._part: Part | None = None  # that is open
         self._pieces: list[str] = []  # what has been told of it
-        self._before = self._between = b""  # of its deltas, around their number; empty: they are not told one by one
         self._call: Wire = {}  # the item of the call that is open
         self._summary_id = ""  # of the reasoning that has not begun to speak
         self._states: list[ReasoningState] = []
@@ -97,36 +96,7 @@ class Encoder:
     def keepalive(self) -> bytes:
         return b"" if self._done else COMMENT
 
-    def _event(self, out: list[bytes], kind: str, **fields: Any) -> None:
-        data = line({"type": kind, "sequence_number": self._number, **fields})
-        self._number += 1
-        out.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), data))
-
-    @property
-    def _index(self) -> int:
-        """Where in the output the item stands that is open, or the next one."""
-        return len(self._output)
-
-    def _added(self, out: list[bytes], item: Wire) -> None:
-        self._event(out, "response.output_item.added", output_index=self._index, item=item)
-
-    def _item_done(self, out: list[bytes], item: Wire) -> None:
-        self._event(out, "response.output_item.done", output_index=self._index, item=item)
-        self._output.append(item)
-
-    def _whole(self, out: list[bytes], items: list[Wire]) -> None:
-        """Items that come complete."""
-        for item in items:
-            status = {"status": "in_progress"} if "status" in item else {}
-            self._added(out, item | status)
-            self._item_done(out, item)
-
     # --- deltas ------------------------------------------------------------------------------------------------------
-
-    def _deltas(self, kind: str, **place: Any) -> None:
-        """Every delta of the open part is one event of `kind`, at `place`."""
-        self._before = b'event: %b\ndata: {"type":"%b","sequence_number":' % (kind.encode(), kind.encode())
-        self._between = b"," + line(place)[1:-1] + b',"delta":'
 
     def _delta(self, out: list[bytes], delta: str) -> None:
         if self._summary_id:
