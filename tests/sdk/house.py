@@ -29,8 +29,6 @@ PROVIDERS = tuple(name for name, backend in BACKENDS.items() if backend.dialect 
 # Whose wire has no word for what must be done with tools: to call one, or this one; to call them one at a time.
 CHOICELESS = frozenset({"demo_ollama"})
 ALWAYS_PARALLEL = frozenset({"demo_gemini", "demo_ollama"})
-# Whose wire has no stop sequences. It takes no limit below 16 tokens either.
-STOPLESS = frozenset({"demo_responses"})
 # Who asks: an SDK -> the dialect that it speaks.
 SPEAKS = {
     "anthropic": "claude",
