@@ -31,8 +31,6 @@ CHOICELESS = frozenset({"demo_ollama"})
 ALWAYS_PARALLEL = frozenset({"demo_gemini", "demo_ollama"})
 # Whose wire has no proof of reasoning.
 PROOFLESS = frozenset({"demo", "demo_ollama"})
-# Whose wire has no stop sequences. It takes no limit below 16 tokens either.
-STOPLESS = frozenset({"demo_responses"})
 # Who asks: an SDK -> the dialect that it speaks.
 SPEAKS = {
     "anthropic": "claude",
