@@ -28,7 +28,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "citations": ("citations",),
     "names": ("names",),
     "opaque": ("parts", "foreign"),
-    "cache": ("cache",),
+    "cache": ("cache", "tool_choice"),  # a tool that is left out takes its mark along
     "tools": ("custom", "duplicate", "tool_choice"),
     "schemas": ("schema", "custom", "tool_choice"),
     "strict": ("strict", "custom", "tool_choice"),

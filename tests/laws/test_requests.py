@@ -147,6 +147,7 @@ TOOLS = (
 
 
 @each_way
+@settings(max_examples=EXAMPLES)
 @given(st.data())
 def test_neither_does_it_where_there_are_rules_and_tools(name: str, other: str, data: st.DataObject) -> None:
     request = data.draw(requests(name, other))
