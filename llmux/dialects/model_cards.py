@@ -152,7 +152,8 @@ def _card(entry: Any) -> Iterator[ModelCard]:
 
 
 def _answers(name: str, entry: Wire) -> bool:
-    return entry.get("type") not in TYPES and MUTE.search(name) is None
+    kind = entry.get("type")
+    return not (isinstance(kind, str) and kind in TYPES) and MUTE.search(name) is None
 
 
 def _flag(name: str, entry: Wire) -> bool | None:

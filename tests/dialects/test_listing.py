@@ -495,3 +495,9 @@ Spoken = Callable[[dict[str, str], dict[str, str]], bool]
 )
 def test_who_asks(spoken: Spoken, headers: dict[str, str], query: dict[str, str], expected: bool) -> None:
     assert spoken(headers, query) is expected
+
+
+@pytest.mark.parametrize("kind", [[], {}, 5, None])
+def test_a_type_that_is_no_word_says_nothing(kind: object) -> None:
+    (card,) = openai_chat.LISTING.decode(orjson.dumps({"data": [{"id": "m", "type": kind}]})).cards
+    assert card.answers

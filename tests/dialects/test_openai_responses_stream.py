@@ -382,6 +382,13 @@ def test_calls_in_items_of_their_own_form() -> None:
     assert last.finish_reason is FinishReason.TOOL_CALL
 
 
+@pytest.mark.parametrize("kind", [[], {}, None, 5])
+def test_a_call_whose_kind_is_lost_at_its_end_is_what_it_began_as(kind: Any) -> None:
+    call: Wire = {"type": "local_shell_call", "call_id": "c", "action": {"type": "exec", "command": ["ls"]}}
+    (part,) = parts(added(call), done({**call, "type": kind}))
+    assert isinstance(part, ToolCall)
+
+
 def test_what_the_provider_does_itself_is_carried() -> None:
     search = {"type": "web_search_call", "id": "ws", "status": "completed"}
     progress = {"type": "response.web_search_call.searching", "output_index": 0}

@@ -172,7 +172,7 @@ class Teller:
             self._close_other(item, wire, out)
         else:
             call = ToolCall(id=item.call_id or text(wire.get("id")), name=BY_CALL[item.kind])
-            self._say_call(call, arguments_of(wire), out)
+            self._say_call(call, arguments_of({**wire, "type": item.kind}), out)
 
     def _close_other(self, _item: Item, wire: Wire, out: list[Event]) -> None:
         """What only a client of this dialect understands: in whole, or not at all."""
