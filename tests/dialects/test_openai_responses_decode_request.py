@@ -10,6 +10,7 @@ from llmux.dialects.openai_responses.messages import decode_items
 from llmux.errors import BadRequest
 from llmux.ir.content import (
     Audio,
+    CacheMark,
     Citation,
     Document,
     Extra,
@@ -105,7 +106,7 @@ PARTS: dict[str, tuple[dict[str, Any], Part]] = {
     "Chat's text": ({"type": "text", "text": "a"}, Text(text="a")),
     "what else is said of a text": (
         {"type": "input_text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit"}, "logprobs": []},
-        Text(text="a", extra=extra(prompt_cache_breakpoint={"mode": "explicit"})),
+        Text(text="a", cache=CacheMark("30m"), extra=extra(prompt_cache_breakpoint={"mode": "explicit"})),
     ),
     "a refusal": ({"type": "refusal", "refusal": "No."}, Refusal(text="No.")),
     "a picture": (
