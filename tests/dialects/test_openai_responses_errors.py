@@ -6,8 +6,9 @@ import json
 import pytest
 
 from llmux import errors
+from llmux.dialects.openai_errors import KINDS
 from llmux.dialects.openai_responses import OPENAI_RESPONSES
-from llmux.dialects.openai_responses.errors import KINDS
+from llmux.dialects.openai_responses.errors import CODES
 from llmux.errors import (
     BackendGarbled,
     BadRequest,
@@ -37,6 +38,10 @@ ROWS: list[tuple[GatewayError, int, str, str | None]] = [
 @pytest.mark.parametrize("error", ALL)
 def test_every_failure_has_a_row(error: type[GatewayError]) -> None:
     assert error.kind in KINDS
+
+
+def test_every_code_of_a_broken_stream_is_of_a_failure_that_there_is() -> None:
+    assert CODES.keys() <= {error.kind for error in ALL}
 
 
 @pytest.mark.parametrize(("error", "status", "kind", "code"), ROWS)

@@ -3,7 +3,7 @@
 from llmux.dialects.base import Dialect
 from llmux.dialects.openai_chat.completions import COMPLETIONS, FORM
 from llmux.dialects.openai_chat.encoder import Encoder
-from llmux.dialects.openai_chat.errors import decode_error, encode_error
+from llmux.dialects.openai_chat.errors import decode_error
 from llmux.dialects.openai_chat.models import LISTING
 from llmux.dialects.openai_chat.repair import repair
 from llmux.dialects.openai_chat.request import decode_request, encode_request
@@ -12,6 +12,7 @@ from llmux.dialects.openai_chat.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.openai_chat.stream import Decoder
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
 from llmux.dialects.openai_embeddings import embedding
+from llmux.dialects.openai_errors import encode_error
 
 OPENAI_CHAT = Dialect(
     name=NAME,

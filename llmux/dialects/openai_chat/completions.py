@@ -18,10 +18,10 @@ from llmux.dialects.openai_chat.answer import encode_tier
 from llmux.dialects.openai_chat.content import SEPARATOR, beyond
 from llmux.dialects.openai_chat.controls import SAMPLING
 from llmux.dialects.openai_chat.encoder import DONE
-from llmux.dialects.openai_chat.errors import error_document
 from llmux.dialects.openai_chat.response import verbatim_response
 from llmux.dialects.openai_chat.schema import NAME, REFUSED, WORDS
 from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+from llmux.dialects.openai_errors import error_document
 from llmux.dialects.shape import Fields, refuse
 from llmux.ir.content import Opaque, Part, Refusal, Text
 from llmux.ir.events import Event, MessageEnd, OtherChoice, PartDelta, PartStart, StreamError, Verbatim
@@ -208,7 +208,7 @@ class Encoder:
         out.append(DONE)
 
     def _fail(self, event: Any, out: list[bytes]) -> None:
-        out += (b"data: ", line(error_document(event.error)), b"\n\n", DONE)
+        out += (b"data: ", line({"error": error_document(event.error)}), b"\n\n", DONE)
 
     _WRITERS: ClassVar[Mapping[type[Event], Callable[["Encoder", Any, list[bytes]], None]]] = {
         Verbatim: lambda _, event, out: out.append(event.data),

@@ -12,9 +12,9 @@ from llmux.dialects.base import AnswerForm
 from llmux.dialects.document import line
 from llmux.dialects.openai_chat.answer import encode_citation, encode_finish, encode_tier, encode_usage
 from llmux.dialects.openai_chat.content import SEPARATOR
-from llmux.dialects.openai_chat.errors import error_document
 from llmux.dialects.openai_chat.reasoning import encode_details, encode_thought
 from llmux.dialects.openai_chat.schema import REFUSED
+from llmux.dialects.openai_errors import error_document
 from llmux.ir.content import Citation, Opaque, Part, Reasoning, ReasoningState, Refusal, Text, ToolCall
 from llmux.ir.events import (
     Event,
@@ -209,7 +209,7 @@ class Encoder:
         return (self._chunk(b'"refusal":' + line(REFUSED)) if silent else b"") + finish + (b"" if self._index else DONE)
 
     def _fail(self, event: StreamError) -> bytes:
-        return b"data: " + line(error_document(event.error)) + b"\n\n" + DONE
+        return b"data: " + line({"error": error_document(event.error)}) + b"\n\n" + DONE
 
     _STARTS: ClassVar[Mapping[type[Part], Callable[["Encoder", Any], bytes]]] = {
         Text: _start_text,

@@ -4,9 +4,10 @@ Reference: https://platform.openai.com/docs/api-reference/responses
 """
 
 from llmux.dialects.base import Counting, Dialect
+from llmux.dialects.faults import decode as decode_error
 from llmux.dialects.openai_embeddings import embedding
+from llmux.dialects.openai_errors import encode_error
 from llmux.dialects.openai_responses.encoder import Encoder
-from llmux.dialects.openai_responses.errors import decode_error, encode_error
 from llmux.dialects.openai_responses.keeping import KEEPING
 from llmux.dialects.openai_responses.models import LISTING
 from llmux.dialects.openai_responses.repair import repair

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.document import line
+from llmux.dialects.openai_errors import error_document
 from llmux.dialects.openai_responses.content import encode_spoken
-from llmux.dialects.openai_responses.errors import error_document, failed_document
+from llmux.dialects.openai_responses.errors import failed_document
 from llmux.dialects.openai_responses.items import (
     CUT,
     Kit,

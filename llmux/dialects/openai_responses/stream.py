@@ -9,9 +9,9 @@ Reference: https://platform.openai.com/docs/api-reference/responses-streaming
 import msgspec
 
 from llmux.dialects.base import SAME, Names
+from llmux.dialects.faults import decode as decode_error
 from llmux.dialects.openai_responses.answer import load, load_response
 from llmux.dialects.openai_responses.arriving import Delta
-from llmux.dialects.openai_responses.errors import decode_error
 from llmux.dialects.openai_responses.reader import Reader
 from llmux.errors import BackendCut, BackendGarbled, GatewayError
 from llmux.ir.events import Event, StreamError
