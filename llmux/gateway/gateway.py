@@ -3,6 +3,7 @@
 It decides nothing itself: the planner chooses, `Tries` fails over, the ledger keeps the accounts.
 """
 
+import math
 from collections.abc import AsyncGenerator
 
 from msgspec.structs import replace
@@ -98,7 +99,7 @@ class Gateway:
         if backend.name in plan.tokens:
             return plan.tokens[backend.name]
         ratio = self._parts.ledger.ratios.of(backend.name, backend_model(backend, request.model))
-        return round(plan.needs.bytes / BYTES_PER_TOKEN * ratio)
+        return math.ceil(plan.needs.bytes / BYTES_PER_TOKEN * ratio)
 
     def _report(self, request: Request, plan: Plan, won: Won[Attempt], last: Event) -> None:
         """Learn from what the backend says of the prompt, now that the answer is complete."""

@@ -4,6 +4,7 @@ Counted where the model's vocabulary is published and installed; else estimated,
 taught. It works in slices: no request holds the event loop for long.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 
 from llmux.clock import Clock
@@ -37,7 +38,7 @@ class Gauge:
             if name not in known:
                 known[name] = await self._words(request, count)
             ratio = 1.0 if count else self._ratios.of(backend.name, model)
-            figures[backend.name] = media + round(known[name] * ratio)
+            figures[backend.name] = media + math.ceil(known[name] * ratio)
         return figures
 
     async def _words(self, request: Request, count: Count | None) -> int:

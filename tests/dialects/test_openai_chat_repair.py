@@ -55,3 +55,9 @@ def test_other_requests_are_sent_as_they_came() -> None:
 def test_the_older_completions_have_no_place_for_proofs() -> None:
     document = {"model": "m", "prompt": SEALED}
     assert OPENAI_CHAT.repair(document) == document
+
+
+@pytest.mark.parametrize("messages", [[1.5, None, "a"], [{"role": "assistant", "tool_calls": [None, 7]}]])
+def test_what_the_older_completions_hold_of_messages_was_read_by_nobody(messages: list[Any]) -> None:
+    document = {"model": "m", "prompt": SEALED, "messages": messages}
+    assert OPENAI_CHAT.repair(document) == document

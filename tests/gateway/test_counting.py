@@ -75,6 +75,13 @@ async def test_the_ratio_is_of_words_and_a_picture_stays_what_it_is() -> None:
     assert await gauge(house).measure(asked(PICTURE), [A]) == {"a": 2 * WORDS + IMAGE_TOKENS}
 
 
+async def test_a_prompt_of_a_word_is_no_prompt_of_nothing() -> None:
+    house = House(FakeClock())
+    report(house, WORDS * 2 // 5)
+    short = replace(asked(), messages=(Message(Role.USER, (Text(text="a"),)),))
+    assert (await gauge(house).measure(short, [A]))["a"] > 0
+
+
 async def test_a_vocabulary_that_is_installed_is_counted_and_not_corrected() -> None:
     house = House(FakeClock())
     house.ledger.ratios.report("gpt", "gpt-5", asked(), Usage(input_tokens=2 * WORDS), 2_000)

@@ -53,7 +53,7 @@ def account(request: Request, names: Mapping[str, str] | None = None) -> Account
         "citations": sum(len(part.citations) for part in parts if isinstance(part, Text)),
         "names": [message.name for message in request.messages if message.name],
         "opaque": sum(isinstance(part, Opaque) for part in parts),
-        "cache": sum(marked(value) for value in (request, *request.tools, *within(parts))),
+        "cache": sum(marked(value) for value in (request, *callable_tools(request), *within(parts))),
         **tools(request, known),
         **controls(request),
     }
@@ -204,6 +204,11 @@ def controls(request: Request) -> Account:
         "metadata": dict(request.metadata or {}),
         "stream": request.stream,
     }
+
+
+def callable_tools(request: Request) -> tuple[Tool, ...]:
+    """Tools that must not be called need not be told, and take their marks for the cache along."""
+    return () if request.tool_choice is not None and request.tool_choice.mode == "none" else request.tools
 
 
 # --- how two are compared --------------------------------------------------------------------------------------------

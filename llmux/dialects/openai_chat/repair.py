@@ -22,13 +22,18 @@ def is_held(body: bytes) -> bool:
 
 
 def repair(document: Mapping[str, Any]) -> Wire:
-    """A new document without foreign proofs. The older completions have no messages, and no place for proofs."""
+    """A new document without foreign proofs.
+
+    The older completions have no messages, and no place for proofs: what stands there was read by nobody.
+    """
     if not isinstance(document.get("messages"), list):
         return dict(document)
     return {**document, "messages": [_clean(message) for message in document["messages"]]}
 
 
-def _clean(message: Wire) -> Wire:
+def _clean(message: Any) -> Any:
+    if not isinstance(message, dict):
+        return message
     cleaned = _without_thought(message)
     for name, fields in LISTS.items():
         held = objects(message.get(name))
@@ -41,7 +46,9 @@ def _clean(message: Wire) -> Wire:
     return cleaned
 
 
-def _without_thought(holder: Wire) -> Wire:
+def _without_thought(holder: Any) -> Any:
+    if not isinstance(holder, dict):
+        return holder
     sealed = {path[0] for path in THOUGHTS if _is_sealed(thought_in(holder, path))}
     return {name: value for name, value in holder.items() if name not in sealed}
 
