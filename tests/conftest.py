@@ -7,11 +7,16 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.amount import amount
 from tests.fakes import FakeClock
 
 # The same examples each time: a failure that a busy machine cannot repeat helps nobody.
 settings.register_profile(
-    "project", derandomize=True, deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow]
+    "project",
+    derandomize=True,
+    deadline=None,
+    max_examples=amount(40, 400),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("project")
 

@@ -17,7 +17,7 @@ from llmux.ir.fold import explode, fold
 from llmux.ir.response import Response
 from llmux.ir.usage import Usage
 from tests import corpus
-from tests.laws.amount import amount
+from tests.amount import amount
 from tests.laws.lanes import FORM, hear, stream_of, tell
 from tests.strategies import ANSWERS, RESPONSES
 
@@ -63,7 +63,7 @@ def test_a_dialect_reads_what_it_writes(dialect: Dialect, answer: Response) -> N
 
 
 @each_dialect
-@settings(max_examples=amount(50, 400))
+@settings(max_examples=amount(25, 400))
 @given(ANSWERS)
 def test_what_passes_through_another_dialect_comes_back(dialect: Dialect, answer: Response) -> None:
     for other in TABLE.values():

@@ -3,18 +3,18 @@
 import pytest
 
 from llmux.dialects.registry import TABLE
+from tests.amount import amount
 from tests.laws import feeds, fuzz
-from tests.laws.amount import amount
 
 # Streams and bodies cost less than errors, which are short and many, and than what is told to every client.
-SLICE = {"error": 30_000, "told": 60_000, "listing": 30_000}
+SLICE = {"error": 15_000, "told": 30_000, "listing": 15_000}
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [(name, kind) for name, dialect in TABLE.items() for kind in feeds.kinds(dialect)]
 )
 def test_damaged_input_raises_only_our_own_errors(name: str, kind: str) -> None:
-    most = amount(SLICE.get(kind, 200_000), 10_000_000)
+    most = amount(SLICE.get(kind, 100_000), 10_000_000)
     ran = fuzz.fuzz(name, kind, feeds.seeds(name)[kind], most, "slice")
     assert ran.bytes >= most
 

@@ -18,7 +18,7 @@ from llmux.errors import GatewayError, Unsupported
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from tests import corpus
-from tests.laws.amount import sampled
+from tests.amount import sampled
 from tests.laws.backends import able
 from tests.laws.lanes import FORM, chance, cut_by, hear, stream_of, tell
 from tests.laws.mutations import damaged, mutants
@@ -26,7 +26,7 @@ from tests.laws.specimens import ANSWER, FORMS, REQUESTS
 from tests.strategies import ANSWERS, LINKLESS
 
 # One in so many is tried. No number of STRANGERS is a multiple, so that each place meets others than its neighbours.
-FRAMES, DOCUMENTS = 7, 3
+FRAMES, DOCUMENTS = 14, 6
 
 each_dialect = pytest.mark.parametrize("dialect", TABLE.values(), ids=TABLE)
 

@@ -17,8 +17,8 @@ from llmux.dialects.registry import TABLE
 from llmux.errors import BadRequest
 from llmux.ir.request import Request, Sampling
 from tests import corpus
+from tests.amount import amount
 from tests.laws.account import account, compared
-from tests.laws.amount import amount
 from tests.laws.backends import outbound, reheard
 from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.laws.named_losses import NAMES, silent
@@ -83,7 +83,7 @@ def test_what_was_recorded_says_the_same_to_every_backend(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize(("name", "other"), PAIRS)
-@settings(max_examples=amount(25, 400))
+@settings(max_examples=amount(15, 400))
 @given(st.data())
 def test_so_does_any_request(name: str, other: str, data: st.DataObject) -> None:
     assert list(unsaid(data.draw(wishful(name)), other)) == []

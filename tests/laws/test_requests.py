@@ -19,12 +19,12 @@ from llmux.errors import BadRequest
 from llmux.ir.content import Image, Part, Text, ToolCall, ToolResult
 from llmux.ir.request import Message, Request, Role, Tool
 from tests import corpus
-from tests.laws.amount import amount
+from tests.amount import amount
 from tests.laws.backends import conversation, heard, outbound, sent
 from tests.laws.clients import Sent, sent_to_gateways, sent_to_providers
 from tests.strategies import requests
 
-EXAMPLES = amount(30, 400)  # for each of the pairs, which are many
+EXAMPLES = amount(12, 400)  # for each of the pairs, which are many
 DIALECTS = tuple(TABLE)
 PAIRS = tuple((name, other) for name in DIALECTS for other in DIALECTS if other != name)
 each_dialect = pytest.mark.parametrize("name", DIALECTS)

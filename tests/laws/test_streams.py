@@ -18,6 +18,7 @@ from llmux.ir.events import MessageEnd, StreamError, Verbatim
 from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from tests import corpus
+from tests.amount import amount
 from tests.laws.lanes import chance, cut_by, hear, hear_verbatim, stream_of, tell
 from tests.strategies import ANSWERS
 
@@ -56,7 +57,7 @@ def bytewise(stream: bytes) -> list[bytes]:
 def test_where_the_network_cuts_does_not_matter(recorded: Recorded) -> None:
     dialect, stream = TABLE[recorded.dialect], recorded.stream
     whole, verbatim = hear(dialect.decoder({}), [stream]), hear_verbatim(recorded.form, [stream])
-    ways = [cut_by(f"{recorded.name}{way}", stream) for way in range(4)]
+    ways = [cut_by(f"{recorded.name}{way}", stream) for way in range(amount(1, 4))]
     for pieces in [*ways, bytewise(stream)]:
         assert hear(dialect.decoder({}), pieces) == whole
         assert hear_verbatim(recorded.form, pieces) == verbatim

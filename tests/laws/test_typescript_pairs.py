@@ -4,6 +4,7 @@ import pytest
 
 from llmux.dialects.registry import TABLE
 from tests import corpus
+from tests.amount import sampled
 from tests.judges import typescript
 from tests.judges.heard import JSON
 from tests.laws.known import MISHEARD
@@ -19,7 +20,8 @@ def spoken(telling: Telling) -> typescript.Spoken:
 
 @pytest.mark.parametrize("client", TABLE)
 def test_both_sdks_hear_the_same(client: str) -> None:
-    everything = [telling for source in sources() for telling in tellings(source) if telling.client == client]
+    some = sampled(sources(), 5)
+    everything = [telling for source in some for telling in tellings(source) if telling.client == client]
     heard = typescript.hear(map(spoken, everything))
     different = {
         "-".join([*telling.source, telling.way]): said
