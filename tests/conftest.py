@@ -15,7 +15,7 @@ settings.register_profile(
     "project",
     derandomize=True,
     deadline=None,
-    max_examples=amount(40, 400),
+    max_examples=amount(30, 400),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("project")

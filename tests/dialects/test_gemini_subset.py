@@ -181,7 +181,7 @@ SCHEMAS = st.recursive(
         "allOf": st.lists(inner, max_size=2),
         "enum": st.lists(JSON, max_size=3),
         "not": inner,
-        "exclusiveMinimum": st.integers() | st.booleans(),
+        "exclusiveMinimum": st.integers(-(2**63), 2**64 - 1) | st.booleans(),
         "format": st.sampled_from(["uri", "int32", "date-time"]),
         "description": st.text(max_size=5),
         "nullable": st.booleans(),

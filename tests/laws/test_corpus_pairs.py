@@ -23,7 +23,7 @@ def test_every_dialect_has_a_judge() -> None:
 
 
 @corpus.needed
-@pytest.mark.parametrize("source", [*sampled(SOURCES, 2)], ids="-".join)
+@pytest.mark.parametrize("source", [*sampled(SOURCES, 3)], ids="-".join)
 def test_every_sdk_hears_the_same(source: Recorded) -> None:
     everyone = list(tellings(source))
     assert {telling[1:]: lost(telling) for telling in everyone} == {

@@ -12,6 +12,7 @@ from llmux.normalise.arguments import Arguments
 from llmux.normalise.mend import mend
 from llmux.normalise.shape import Shapes
 from llmux.normalise.watch import DEEPEST, Watch
+from tests.amount import amount
 from tests.strategies import ARGUMENTS, JSON, WORDS
 
 TEXT, INTEGER = {"type": "string"}, {"type": "integer"}
@@ -314,10 +315,10 @@ SHAPES_OF_A_MEGABYTE = {
 
 
 @pytest.mark.parametrize("case", SHAPES_OF_A_MEGABYTE.values(), ids=SHAPES_OF_A_MEGABYTE)
-def test_a_megabyte_in_small_deltas_is_copied_once(case: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_much_in_small_deltas_is_copied_once(case: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted, not timed: the watch is given each character once, and what waits is joined once to be passed on."""
     begin, middle, end = case
-    written = begin + middle * (2**20 // len(middle)) + end
+    written = begin + middle * (amount(2**17, 2**20) // len(middle)) + end
     given, joined = list[int](), list[int]()
     feed, release = Watch.feed, Arguments._release
 
