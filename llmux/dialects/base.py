@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from llmux.dialects.keeping import Keeping
 from llmux.dialects.listing import Listing
-from llmux.errors import GatewayError
+from llmux.errors import BadRequest, GatewayError
 from llmux.ir.capability import Target
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Event, Verbatim
@@ -192,6 +192,8 @@ class Dialect(Form, kw_only=True):
 MODELS = "models/"
 # A name that begins with one of these says itself below what it stands: tuned models, and those of a project on Vertex.
 COLLECTIONS = ("tunedModels/", "projects/", "publishers/")
+# Steps of a path that servers and proxies take for themselves, however they are escaped.
+OUTSIDE = frozenset({".", ".."})
 
 
 def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
@@ -203,11 +205,17 @@ def untold(stop: Sequence[str], told: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def backend_path(form: "Form | Counting | Embedding", model: str, *, stream: bool = False, query: str = "") -> str:
-    """Where a backend is asked for `model`. The client's `query`, encoded, follows what the path itself asks for."""
+    """Where a backend is asked for `model`. The client's `query`, encoded, follows what the path itself asks for.
+
+    Raises:
+        BadRequest: the name would lead out of the place where models are, and the path holds it.
+    """
     path = form.path
     if stream and isinstance(form, Form) and form.stream_path:
         path = form.stream_path
     if "{" in path:
+        if not OUTSIDE.isdisjoint(model.split("/")):
+            raise BadRequest(f"There is no model {model!r}: '.' and '..' are no names.", param="model")
         below = "{model}" if not model.startswith(COLLECTIONS) else f"{MODELS}{{model}}"
         path = path.replace(below, quote(model.removeprefix(MODELS), safe="/@"))
     if not query:

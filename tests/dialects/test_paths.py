@@ -5,6 +5,7 @@ import pytest
 from llmux.dialects.base import Counting, Form, backend_path
 from llmux.dialects.claude import CLAUDE
 from llmux.dialects.paths import Paths, starred, tidy
+from llmux.errors import BadRequest
 
 TABLE = Paths([("/a", "a"), ("/a", "later"), ("/m/*:go", "star"), ("/m/*", "rest")])
 FOUND = {
@@ -61,6 +62,14 @@ def test_a_model_is_named_once() -> None:
 def test_a_name_that_says_where_it_stands_is_asked_there(name: str) -> None:
     assert backend_path(STREAMED, name) == f"/{name}:go"
     assert backend_path(STREAMED, name, stream=True) == f"/{name}:stream?alt=sse"
+    assert backend_path(form("/chat"), name) == "/chat"
+
+
+@pytest.mark.parametrize("name", ["../../etc", "..", ".", "org/../m", "models/..", "tunedModels/../../x"])
+def test_a_name_leads_to_no_other_place(name: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        backend_path(STREAMED, name)
+    assert caught.value.param == "model"
     assert backend_path(form("/chat"), name) == "/chat"
 
 
