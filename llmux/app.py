@@ -46,12 +46,12 @@ from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
-from llmux.routing.assemble import Assembled, assemble, endpoints
+from llmux.routing.assemble import Assembled, assemble, endpoints, windows
 from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
 from llmux.server.services import Library, Services
 from llmux.store.open import open_store
-from llmux.telemetry import Listener
+from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
 
@@ -62,7 +62,7 @@ class Ground(Value):
     """What outlives a reload."""
 
     clock: Clock
-    tell: Listener
+    tell: Voice
     session: aiohttp.ClientSession
     ledger: Ledger
     limits: Keeper
@@ -76,7 +76,7 @@ class Ground(Value):
 
 
 @asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Listener, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
+async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
     """Opens in order, closes in reverse, also when the third of four fails to open.
 
     Raises:
@@ -160,6 +160,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
@@ -221,9 +222,7 @@ def _ask_for_fault(context: Context) -> Mapping[str, str]:
 def door(config: Config, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
-        digest(token.key.reveal()): Client(
-            name, tuple(token.models), token.max_per_hour, token.max_per_5hours, token.max_per_day
-        )
+        digest(token.key.reveal()): Client(name, tuple(token.models), windows(token))
         for name, token in config.tokens.items()
     }
     return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)

@@ -12,16 +12,20 @@ import msgspec
 
 from llmux.clock import Clock
 from llmux.telemetry import (
+    Administered,
     AnswerRepaired,
     AttemptFailed,
     BodySeen,
     ConfigReloaded,
+    CooldownEnded,
     CooldownStarted,
     Fact,
     FieldLearnt,
     Notice,
     Planned,
     RequestFinished,
+    RequestStarted,
+    Spent,
     StoreFault,
 )
 
@@ -44,6 +48,9 @@ LEVEL_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     BodySeen: lambda _: "INFO",
     AttemptFailed: lambda _: "INFO",
     CooldownStarted: lambda _: "WARNING",
+    CooldownEnded: lambda _: "INFO",
+    Administered: lambda _: "WARNING",
+    Spent: lambda _: "DEBUG",
     FieldLearnt: lambda _: "INFO",
     AnswerRepaired: lambda _: "INFO",
     ConfigReloaded: lambda fact: "ERROR" if fact.error else "INFO",
@@ -70,6 +77,10 @@ def _request_text(fact: RequestFinished) -> str:
     return "  ".join((*words, fact.request_id))
 
 
+def _price(usd: float | None) -> str:
+    return "an unknown price" if usd is None else f"${usd:.6f}"
+
+
 def _plan_text(fact: Planned) -> str:
     refused = (f"not {name}: {reason}" for name, reason in fact.refused.items())
     return "; ".join([" then ".join(fact.plan) or "nobody", *refused])
@@ -81,6 +92,9 @@ TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     BodySeen: lambda f: f"{f.whose}: {f.text}  {f.request_id}",
     AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
     CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
+    CooldownEnded: lambda f: f"{f.backend} answers again",
+    Administered: lambda f: f"admin: {f.action} {f.target}  {f.remote}",
+    Spent: lambda f: f"{f.backend}: {_price(f.usd)} for {f.client or '-'}  {f.request_id}",
     FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",
     AnswerRepaired: lambda f: f"{f.backend}: {' '.join(f.repairs)}  {f.request_id}",
     ConfigReloaded: lambda f: (
@@ -103,6 +117,8 @@ class Log:
 
     def __call__(self, fact: Fact) -> None:
         """Note a fact."""
+        if type(fact) is RequestStarted:
+            return  # its end says all of it
         level = LEVEL_OF.get(type(fact), lambda _: "DEBUG")(fact)
         if LEVELS.index(level) < self._least:
             return

@@ -1,21 +1,42 @@
 """The one verb of the house, and what travels with a request. A gateway, a cache and a team of models all answer it."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from llmux.ir.events import Batch
 from llmux.ir.request import Request
 from llmux.ir.value import Value
 
+Unit = Literal["requests", "tokens", "usd"]
+
+
+class Window(Value):
+    """A limit on what may be spent in a span of `seconds`; FOREVER: in all.
+
+    What is spent are requests, tokens (prompt and answer together) or US dollars. `kind`: "sliding", or "calendar" (the
+    UTC hour, day or span of days; 5-hour windows start at the first request).
+    """
+
+    limit: float
+    seconds: int
+    kind: Literal["sliding", "calendar"] = "sliding"
+    unit: Unit = "requests"
+
+
+FOREVER = 0  # s; the span of a window that never passes
+
 
 class Client(Value):
-    """Who calls. `models` are globs of the models it may use; empty: all. Windows: requests per span, None: free."""
+    """Who calls. `models` are globs of the models it may use; empty: all. `windows` are what it may spend.
+
+    `user` and `project` are whose key it is, for those who run the gateway; they decide nothing.
+    """
 
     name: str
     models: tuple[str, ...] = ()
-    max_per_hour: int | None = None
-    max_per_5hours: int | None = None
-    max_per_day: int | None = None
+    windows: tuple[Window, ...] = ()
+    user: str = ""
+    project: str = ""
 
 
 ANYONE = Client("anonymous")

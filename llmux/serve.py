@@ -25,7 +25,7 @@ from llmux.log import Log
 from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.supervisor import WORKER_VARIABLE, Supervisor
-from llmux.telemetry import ConfigReloaded, Notice
+from llmux.telemetry import ConfigReloaded, Notice, Voice
 
 BACKLOG = 2048
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
@@ -158,7 +158,7 @@ async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callabl
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        async with open_ground(loaded, log, clock) as ground:
+        async with open_ground(loaded, Voice(log), clock) as ground:
             serving = Serving(loader, loaded, ground)
             async with serving.listening(shared_port=config.workers > 1) as url:
                 gc.freeze()  # what was built until now stays: the collector need not look at it again

@@ -49,6 +49,12 @@ class CooldownStarted(Fact):
     seconds: float
 
 
+class CooldownEnded(Fact):
+    """A backend that rested has answered: its failures are forgotten."""
+
+    backend: str
+
+
 class FieldLearnt(Fact):
     """A backend refuses a field of requests; it is left out from now on."""
 
@@ -62,6 +68,32 @@ class AnswerRepaired(Fact):
     request_id: str
     backend: str
     repairs: tuple[str, ...]
+
+
+class RequestStarted(Fact):
+    """An inbound request has come. Every one finishes."""
+
+    request_id: str
+    path: str
+
+
+class Spent(Fact, kw_only=True):
+    """An answer, complete or not, has been accounted for. `usd` is None where nobody knows the model's price.
+
+    `model` is the backend's name of it. `complete` is false when the answer failed, or its client left: what was not
+    told by then is an estimate.
+    """
+
+    request_id: str
+    client: str
+    backend: str
+    provider: str
+    model: str
+    usage: Usage
+    usd: float | None
+    complete: bool
+    user: str = ""
+    project: str = ""
 
 
 class RequestFinished(Fact, kw_only=True):
@@ -103,4 +135,28 @@ class Notice(Fact):
     message: str
 
 
+class Administered(Fact):
+    """Somebody with the admin key has changed something. Kept, as the audit log."""
+
+    action: str
+    target: str
+    remote: str = ""
+
+
 Listener = Callable[[Fact], None]
+
+
+class Voice:
+    """One voice, many ears."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = listeners
+
+    def __call__(self, fact: Fact) -> None:
+        """Tell everybody."""
+        for listener in self._listeners:
+            listener(fact)
+
+    def join(self, listener: Listener) -> None:
+        """From now on, tell it too."""
+        self._listeners = (*self._listeners, listener)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from llmux.app import House, furnish, open_ground
 from llmux.config.load import Loaded
+from llmux.telemetry import Voice
 
 
 @asynccontextmanager
@@ -14,7 +15,7 @@ async def inside(loaded: Loaded) -> AsyncGenerator[House, None]:
     Raises:
         StoreNotOpenedError: the store cannot be used.
     """
-    async with open_ground(loaded, lambda _fact: None) as ground:
+    async with open_ground(loaded, Voice()) as ground:
         house = furnish(loaded, ground)
         await ground.ledger.refresh(house.assembled.catalog.backends)
         yield house

@@ -13,6 +13,7 @@ from llmux.cli import configured
 from llmux.cli.terminal import Failure, Misconfigured, heading, table
 from llmux.config.load import Loaded
 from llmux.store.base import StoreNotOpenedError
+from llmux.telemetry import Voice
 
 HELP = """Show every model that a client may ask for, and what it can do.
 
@@ -60,7 +61,7 @@ async def _look(loaded: Loaded, providers: Sequence[str], *, anew: bool) -> dict
     from llmux.app import furnish, open_ground
     from llmux.routing.offers import offers
 
-    async with open_ground(loaded, lambda _fact: None) as ground:
+    async with open_ground(loaded, Voice()) as ground:
         furnish(loaded, ground)
         await ground.registry.refresh(lambda: None, only=providers, anew=anew)
         assembled = furnish(loaded, ground).assembled

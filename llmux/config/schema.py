@@ -108,6 +108,12 @@ class Token(Section):
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
     max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
 
 
 class Media(Section):

@@ -11,7 +11,7 @@ from llmux.clock import Clock
 from llmux.errors import OurLimit
 from llmux.gateway.books import Books
 from llmux.ir.value import Value
-from llmux.routing.catalog import Window
+from llmux.responder import Window
 from llmux.routing.windows import Slot, slot, wait
 from llmux.store.base import StoreError
 
@@ -38,7 +38,7 @@ class WindowUse(Value):
 
     seconds: int
     kind: Literal["sliding", "calendar"]
-    limit: int
+    limit: float
     used: float
     opens_in: float
 
@@ -78,7 +78,7 @@ class Budget:
         longest, window = max(((self._wait(*one, now, counted=1), one[0]) for one in slots), key=lambda found: found[0])
         if longest > 0:
             reservation.give_back()
-            text = f"{whose} has used up its {window.limit} requests per {SPANS[window.seconds]}"
+            text = f"{whose} has used up its {window.limit:g} requests per {SPANS[window.seconds]}"
             raise OurLimit(text, retry_after=None if math.isinf(longest) else longest)
         return reservation
 

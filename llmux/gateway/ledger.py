@@ -18,11 +18,11 @@ from llmux.gateway.ratios import Ratios
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
-from llmux.routing.catalog import Backend, Window
+from llmux.routing.catalog import Backend
 from llmux.routing.cooldown import Rest
 from llmux.routing.rules import READY, Condition
 from llmux.store.base import Store, StoreError
-from llmux.telemetry import CooldownStarted, FieldLearnt, Listener
+from llmux.telemetry import CooldownEnded, CooldownStarted, FieldLearnt, Listener
 
 # Seconds between two looks at the store: how late one worker knows of another's cooldown, and how much a kill may lose
 # of what is written behind the requests (never a count of a window).
@@ -98,10 +98,9 @@ class Ledger:
         Raises:
             OurLimit: there is no room.
         """
-        windows = _windows(client)
-        if not windows:
+        if not client.windows:
             return Reservation()
-        return await self._budget.spend(f"client/{client.name}", windows, f"client {client.name}")
+        return await self._budget.spend(f"client/{client.name}", client.windows, f"client {client.name}")
 
     def left_out(self, backend: Backend) -> frozenset[str]:
         """The fields that the backend has refused."""
@@ -134,6 +133,8 @@ class Ledger:
             rest = self._rests.values.get(key)
             if rest is not None and cooldown.after_success(rest, self._clock.now()) is None:
                 self._rests.remove(key)
+                if rest.until > rest.probe_from:  # it did rest: one failure may be none yet
+                    self._tell(CooldownEnded(backend.name))
 
     def learn(self, backend: Backend, field: str) -> None:
         """The backend refuses a field: leave it out from now on."""
@@ -235,8 +236,3 @@ class Ledger:
 
 def _account(backend: Backend) -> str:
     return f"backend/{backend.name}"
-
-
-def _windows(client: Client) -> tuple[Window, ...]:
-    limits = ((client.max_per_hour, 3600), (client.max_per_5hours, 18_000), (client.max_per_day, 86_400))
-    return tuple(Window(limit, seconds) for limit, seconds in limits if limit is not None)

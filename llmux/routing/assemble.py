@@ -14,10 +14,24 @@ from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend, Catalog, Limits, Transforms, Window
+from llmux.responder import FOREVER, Unit, Window
+from llmux.routing.catalog import Backend, Catalog, Limits, Transforms
 from llmux.routing.listed import NOTHING, Listed, Lists, listed
+from llmux.routing.windows import FROM_FIRST_REQUEST
 
-WINDOWS = {"max_per_hour": 3_600, "max_per_5hours": 18_000, "max_per_day": 86_400}  # key -> seconds
+HOUR, DAY = 3_600, 86_400  # s
+# A key that sets a limit -> what it counts, in which span.
+WINDOWS: Mapping[str, tuple[Unit, int]] = {
+    "max_per_hour": ("requests", HOUR),
+    "max_per_5hours": ("requests", FROM_FIRST_REQUEST),
+    "max_per_day": ("requests", DAY),
+    "max_tokens_per_hour": ("tokens", HOUR),
+    "max_tokens_per_day": ("tokens", DAY),
+    "max_tokens_per_month": ("tokens", 30 * DAY),
+    "max_usd_per_day": ("usd", DAY),
+    "max_usd_per_month": ("usd", 30 * DAY),
+    "max_usd": ("usd", FOREVER),
+}
 EVERY = "*"  # the backend model that stands for whatever the client asks for
 STATED = ("context", "max_output", "vision", "thinking", "tools")  # keys of a backend that are fields of its profile
 HOPED = ("vision", "thinking")
@@ -108,15 +122,20 @@ def provider_of(written: Written) -> str:
     return written.model.partition(":")[0]
 
 
+def windows(written: object, kind: Literal["sliding", "calendar"] = "sliding") -> tuple[Window, ...]:
+    """The limits that `written` sets: whatever has fields that are keys of WINDOWS."""
+    limits = ((getattr(written, key, None), *row) for key, row in WINDOWS.items())
+    return tuple(Window(limit, seconds, kind, unit) for limit, unit, seconds in limits if limit is not None)
+
+
 def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles) -> Backend:
-    windows = {seconds: getattr(written, key) for key, seconds in WINDOWS.items()}
     bare = Backend(
         name=name_of(written),
         provider=at.name,
         model=written.model.partition(":")[2],
         dialect=at.dialect,
         match=tuple(written.model_match),
-        windows=tuple(Window(limit, seconds, written.window) for seconds, limit in windows.items() if limit),
+        windows=windows(written, written.window),
         limits=Limits(written.rps, written.rpm, written.concurrent),
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,

@@ -13,15 +13,8 @@ from msgspec.structs import replace
 from llmux.ir.capability import Profile
 from llmux.ir.naming import plain, unaliased
 from llmux.ir.value import Value
+from llmux.responder import Window
 from llmux.routing.listed import Listed, sent
-
-
-class Window(Value):
-    """A limit on requests per span. `seconds` is 3600, 18000 or 86400."""
-
-    limit: int
-    seconds: int
-    kind: Literal["sliding", "calendar"] = "sliding"
 
 
 class Limits(Value):

@@ -1,4 +1,4 @@
-"""Rate windows: may one more request be sent now, and if not, when. Arithmetic over two counters; pure.
+"""Rate windows: may so much more be spent now, and if not, when. Arithmetic over two counters; pure.
 
 A store does no more than add to counters. `slot` names the counters that a window has just now, and `wait` says from
 what they hold how long to wait. Times are Unix seconds, spans are seconds.
@@ -7,14 +7,16 @@ what they hold how long to wait. Times are Unix seconds, spans are seconds.
 - calendar: the count since the hour or the day began, in UTC.
 - calendar, five hours: the count since the first request, which opens a span of its own. Its counter has no time in its
   name; it lives for one span from its first addition. A second counter keeps when that was.
+- without a span: the count of all time. Its counter outlives whatever else is kept.
 """
 
 import math
 
 from llmux.ir.value import Value
-from llmux.routing.catalog import Window
+from llmux.responder import FOREVER, Window
 
 FROM_FIRST_REQUEST = 18_000  # s; the calendar has no five hours
+ALL_TIME = 10 * 365 * 86_400.0  # s; for which the counter of a window without a span lives
 
 # Added to every wait, s: a Unix time in a float is true to 2e-7 s, and who waits must not come back too early.
 MARGIN = 0.001
@@ -23,9 +25,9 @@ MARGIN = 0.001
 class Slot(Value):
     """The counters that one window has at one moment.
 
-    A request adds 1 to `current`; `previous` is what `wait` must know beside it ("": nothing). Counters made now live
-    until `expires`. Where `starts` is true, `previous` keeps the time of the first request: whoever finds that its own
-    addition made `current` 1, while `previous` holds nothing, adds `now` to `previous`.
+    What is spent is added to `current`; `previous` is what `wait` must know beside it ("": nothing). Counters made now
+    live until `expires`. Where `starts` is true, `previous` keeps the time of the first request: whoever finds that its
+    own addition is all that `current` holds, while `previous` holds nothing, adds `now` to `previous`.
     """
 
     current: str
@@ -36,7 +38,10 @@ class Slot(Value):
 
 def slot(prefix: str, window: Window, now: float) -> Slot:
     """The counters of `window` for what `prefix` names."""
-    key, span = f"{prefix}:{window.seconds}", window.seconds
+    span, unit = window.seconds, "" if window.unit == "requests" else f":{window.unit}"
+    key = f"{prefix}{unit}:{span}"
+    if span == FOREVER:
+        return Slot(key, "", now + ALL_TIME)
     index = int(now // span)
     if window.kind == "sliding":
         return Slot(f"{key}:{index}", f"{key}:{index - 1}", (index + 2.0) * span)
@@ -45,18 +50,18 @@ def slot(prefix: str, window: Window, now: float) -> Slot:
     return Slot(f"{key}:{index}", "", (index + 1.0) * span)
 
 
-def wait(window: Window, now: float, previous: float, current_before: float) -> float:
-    """Seconds until one more request fits into `window`; 0.0 is now.
+def wait(window: Window, now: float, previous: float, current_before: float, spend: float = 1.0) -> float:
+    """Seconds until `spend` more fits into `window`; 0.0 is now.
 
-    `previous` is what the counter `Slot.previous` holds, `current_before` what `Slot.current` held before this request
-    was added. Waiting so long is enough if nobody else comes; it is infinite when not even one request is allowed.
+    `previous` is what the counter `Slot.previous` holds, `current_before` what `Slot.current` held before this was
+    added. Waiting so long is enough if nobody else comes; it is infinite when so much is never allowed.
     """
     span = window.seconds
-    if window.kind == "sliding":
-        return wait_for(1, window.limit, span, now, previous, current_before)
-    if current_before + 1 <= window.limit:
+    if span != FOREVER and window.kind == "sliding":
+        return wait_for(spend, window.limit, span, now, previous, current_before)
+    if current_before + spend <= window.limit:
         return 0.0
-    if window.limit < 1:
+    if window.limit < spend or span == FOREVER:
         return math.inf
     if span == FROM_FIRST_REQUEST:
         started = previous or now  # a start that nobody could note is taken to be as late as can be

@@ -48,7 +48,7 @@ class Door:
         self._passes_keys_on = passes_keys_on and not clients
         self._allow_anonymous = allow_anonymous
 
-    def admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
+    async def admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
         """Who calls.
 
         Raises:

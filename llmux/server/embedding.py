@@ -20,7 +20,7 @@ class EmbeddingEndpoint:
         services, record, clock = self._desk.current(), inbound[RECORD], self._desk.clock
         began = clock.monotonic()
         record.dialect = self._dialect.name
-        client = services.door.admit(inbound.headers, inbound.query)
+        client = await services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         request = self._embedding.decode_request(await read_body(inbound), address(inbound))
         record.model = request.model

@@ -43,7 +43,7 @@ class Endpoint:
         """Answer one call."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
         record.dialect = self._dialect.name
-        client = services.door.admit(inbound.headers, inbound.query)
+        client = await services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         body = await read_body(inbound)
         if services.log_bodies:

@@ -39,30 +39,30 @@ class KeptEndpoint:
         """An answer, as its client heard it."""
         if inbound.query.get("stream", "").lower() in TRUE:
             raise BadRequest("llmux: an answer that is kept is not streamed again.", param="stream")
-        kept = await self._library.find(self._admit(inbound), self._dialect.name, self._id(inbound))
+        kept = await self._library.find(await self._admit(inbound), self._dialect.name, self._id(inbound))
         return _json(kept.document, inbound)
 
     async def items(self, inbound: web.BaseRequest) -> web.Response:
         """A page of what the model was told for an answer."""
         answer_id = self._id(inbound)
-        kept = await self._library.find(self._admit(inbound), self._dialect.name, answer_id)
+        kept = await self._library.find(await self._admit(inbound), self._dialect.name, answer_id)
         return _json(self._keeping.items(answer_id, kept, inbound.query), inbound)
 
     async def delete(self, inbound: web.BaseRequest) -> web.Response:
         """Forget an answer."""
         answer_id = self._id(inbound)
-        await self._library.forget(self._admit(inbound), self._dialect.name, answer_id)
+        await self._library.forget(await self._admit(inbound), self._dialect.name, answer_id)
         return _json(self._keeping.deleted(answer_id), inbound)
 
     async def cancel(self, inbound: web.BaseRequest) -> web.Response:
         """Nothing runs in the background here: an answer that is kept is complete."""
-        await self._library.find(self._admit(inbound), self._dialect.name, self._id(inbound))
+        await self._library.find(await self._admit(inbound), self._dialect.name, self._id(inbound))
         raise BadRequest("Only responses that run in the background can be cancelled; llmux runs none.")
 
     async def compact(self, inbound: web.BaseRequest) -> web.Response:
         """A conversation, made shorter by its model."""
         services, record = self._desk.current(), inbound[RECORD]
-        client, compacting = self._admit(inbound), self._keeping.compacting
+        client, compacting = await self._admit(inbound), self._keeping.compacting
         request = self._dialect.decode_request(compacting.decode(await read_body(inbound)))
         record.model = request.model
         document = request.original.document if request.original else {}
@@ -79,8 +79,8 @@ class KeptEndpoint:
     def _library(self) -> Library:
         return self._desk.current().library
 
-    def _admit(self, inbound: web.BaseRequest) -> Client:
-        client = self._desk.current().door.admit(inbound.headers, inbound.query)
+    async def _admit(self, inbound: web.BaseRequest) -> Client:
+        client = await self._desk.current().door.admit(inbound.headers, inbound.query)
         record = inbound[RECORD]
         record.dialect, record.client = self._dialect.name, client.name
         return client

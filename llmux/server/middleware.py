@@ -23,7 +23,7 @@ from llmux.server.endpoint import RECORD, header_safe
 from llmux.server.peer import Network, client_address
 from llmux.server.record import Record
 from llmux.server.services import Desk
-from llmux.telemetry import Notice, RequestFinished
+from llmux.telemetry import Notice, RequestFinished, RequestStarted
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Find = Callable[[str, str], Handler]  # method and path -> who answers; raises GatewayError when nobody does
@@ -42,6 +42,7 @@ class Middleware:
         """Answer, whatever happens, and tell that it did."""
         record = request[RECORD] = Record(self._desk.next_id())
         began = self._desk.clock.monotonic()
+        self._desk.tell(RequestStarted(record.request_id, request.path))
         try:
             response = await self._answer(request, record)
         except (asyncio.CancelledError, ConnectionError):

@@ -34,7 +34,7 @@ class ModelsEndpoint:
         services, record = self._desk.current(), inbound[RECORD]
         dialect, enquiry = self._spoken(inbound)
         record.dialect = dialect.name
-        client = services.door.admit(inbound.headers, inbound.query)
+        client = await services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         asked = Asked(
             starred(enquiry.path, tidy(inbound.path)), inbound.query, inbound.headers, await read_body(inbound)

@@ -29,13 +29,13 @@ class Operations:
         """200 while the process can serve; `?deep=true` asks every backend, and is 503 when none can answer."""
         deep = request.query.get("deep", "").lower() in TRUE
         if deep:
-            self._admit(request)
+            await self._admit(request)
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
-        client = self._admit(request)
+        client = await self._admit(request)
         services = self._desk.current()
         body = await read_body(request)
         dialect = _dialect(request, services.dialects)
@@ -43,8 +43,8 @@ class Operations:
         asked = in_session(dialect.decode_request(body, at), dialect, request)
         return _json(await services.explain(asked, _context(request, client)))
 
-    def _admit(self, request: web.BaseRequest) -> Client:
-        client = self._desk.current().door.admit(request.headers, request.query)
+    async def _admit(self, request: web.BaseRequest) -> Client:
+        client = await self._desk.current().door.admit(request.headers, request.query)
         request[RECORD].client = client.name
         return client
 
@@ -61,7 +61,7 @@ class CountEndpoint:
         """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
-        client = services.door.admit(inbound.headers, inbound.query)
+        client = await services.door.admit(inbound.headers, inbound.query)
         record.client = client.name
         request = self._counting.decode_request(await read_body(inbound), address(inbound))
         request = in_session(request, self._dialect, inbound)

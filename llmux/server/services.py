@@ -48,6 +48,7 @@ class Services(Value, kw_only=True):
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect
     log_bodies: bool = False  # tell what clients say and hear
+    admin_key: bytes = b""  # the digest of the key of who runs the gateway; b"": nobody administers it over HTTP
 
 
 class Desk(Value):

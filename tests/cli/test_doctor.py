@@ -10,6 +10,7 @@ from llmux.app import open_ground
 from llmux.config.load import load
 from llmux.errors import RateLimited
 from llmux.routing.assemble import assemble
+from llmux.telemetry import Voice
 from tests.cli.running import running, surroundings
 
 
@@ -81,7 +82,7 @@ def test_what_rests_and_what_was_learnt(call, home: Path, provider) -> None:
 
     async def fail() -> None:
         loaded = load()
-        async with open_ground(loaded, lambda _fact: None) as ground:
+        async with open_ground(loaded, Voice()) as ground:
             backend = assemble(loaded.config, loaded.tables).catalog.backends[0]
             await ground.ledger.reserve(backend)
             ground.ledger.failed(backend, "large", RateLimited("Slow down.", retry_after=90))

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from llmux.errors import OurLimit
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
-from llmux.routing.catalog import Backend, Limits, Window
+from llmux.responder import Window
+from llmux.routing.catalog import Backend, Limits
 from llmux.store.base import Store, StoreError
 from llmux.store.memory import MemoryStore
 from llmux.telemetry import Fact

@@ -9,8 +9,7 @@ from llmux.dialects.registry import TABLE
 from llmux.gateway.affinity import MOST_KEPT, Affinity
 from llmux.gateway.explain import Explainer
 from llmux.ir.events import Opened
-from llmux.responder import Client, Context
-from llmux.routing.catalog import Window
+from llmux.responder import Client, Context, Window
 from tests.fakes import FakeClock
 from tests.gateway.test_gateway import HELLO, Table
 from tests.scripted import Script, ScriptedTransport, chat_stream, failure

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from llmux.gateway.books import Books
-from llmux.routing.catalog import Window
+from llmux.responder import Window
 from llmux.store.base import StoreError
 from llmux.telemetry import Notice, StoreFault
 from tests.fakes import FakeClock

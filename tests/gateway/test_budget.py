@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from llmux.errors import OurLimit
-from llmux.responder import Client
-from llmux.routing.catalog import Window
+from llmux.responder import Client, Window
 from llmux.routing.rules import READY
 from tests.fakes import FakeClock
 from tests.gateway.accounts import DAY, FIVE_HOURS, HOUR, MIDNIGHT, FaultyStore, House, backend
@@ -74,13 +73,13 @@ async def test_the_error_says_whose_limit_it_is(house: House) -> None:
     with pytest.raises(OurLimit, match="p:a has used up its 1 requests per hour"):
         await house.ledger.reserve(backend("p:a", Window(1, HOUR)))
     with pytest.raises(OurLimit, match="client c has used up its 0 requests per 5 hours") as caught:
-        await house.ledger.reserve_client(Client("c", max_per_hour=9, max_per_5hours=0))
+        await house.ledger.reserve_client(Client("c", windows=(Window(9, HOUR), Window(0, FIVE_HOURS))))
     assert caught.value.retry_after is None  # nobody can say when
 
 
 async def test_clients_have_windows_of_their_own(house: House) -> None:
     for name in ("c", "d"):
-        client = Client(name, max_per_hour=5, max_per_day=2)
+        client = Client(name, windows=(Window(5, HOUR), Window(2, DAY)))
         await house.ledger.reserve_client(client)
         await house.ledger.reserve_client(client)
         with pytest.raises(OurLimit, match="2 requests per day"):

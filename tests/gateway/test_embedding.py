@@ -14,8 +14,8 @@ from llmux.ir.capability import Profile
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
 from llmux.ir.events import Opened
 from llmux.ir.usage import Usage
-from llmux.responder import Client, Context
-from llmux.routing.catalog import Limits, Transforms, Window
+from llmux.responder import Client, Context, Window
+from llmux.routing.catalog import Limits, Transforms
 from llmux.telemetry import Planned
 from tests.gateway.test_gateway import REFUSED, Table
 from tests.scripted import JSON, Break, Script, ScriptedTransport, chat_stream, failure
@@ -120,7 +120,7 @@ async def test_windows_count_and_places_are_let_go() -> None:
 
 
 async def test_the_clients_window_counts() -> None:
-    table, client = house(OK), Client("c", max_per_hour=1)
+    table, client = house(OK), Client("c", windows=(Window(1, 3600),))
     await table.embed(client=client)
     with pytest.raises(OurLimit):
         await table.embed(client=client)

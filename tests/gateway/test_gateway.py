@@ -31,8 +31,8 @@ from llmux.ir.capability import Profile
 from llmux.ir.content import Inline
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
 from llmux.ir.request import Request
-from llmux.responder import Client, Context
-from llmux.routing.catalog import Backend, Catalog, Limits, Window
+from llmux.responder import Client, Context, Window
+from llmux.routing.catalog import Backend, Catalog, Limits
 from llmux.store.memory import MemoryStore
 from llmux.telemetry import AttemptFailed, Fact
 from tests.fakes import FakeClock, settle

@@ -14,7 +14,8 @@ from llmux.errors import (
 )
 from llmux.gateway.budget import WindowUse
 from llmux.gateway.ledger import Standing
-from llmux.routing.catalog import Limits, Window
+from llmux.responder import Window
+from llmux.routing.catalog import Limits
 from llmux.routing.rules import READY
 from llmux.telemetry import CooldownStarted, FieldLearnt
 from tests.fakes import FakeClock

@@ -5,8 +5,7 @@ import pytest
 from llmux.errors import RateLimited
 from llmux.gateway.shop import Shop
 from llmux.ir.card import ModelCard
-from llmux.responder import ANYONE, Client
-from llmux.routing.catalog import Window
+from llmux.responder import ANYONE, Client, Window
 from llmux.routing.offers import Offer
 from tests.fakes import FakeClock
 from tests.gateway.accounts import HOUR, House, backend

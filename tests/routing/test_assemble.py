@@ -7,8 +7,9 @@ from llmux.config.schema import Config, Provider, Role, Secret
 from llmux.config.tables import builtin
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
+from llmux.responder import Window
 from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, Limits, Transforms, Window, candidates
+from llmux.routing.catalog import Backend, Limits, Transforms, candidates
 from llmux.routing.listed import listed
 
 TABLES = builtin()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.routing.catalog import Window
+from llmux.responder import Window
 from llmux.routing.windows import FROM_FIRST_REQUEST, MARGIN, Slot, slot, wait, wait_for
 
 HOUR, DAY = 3_600, 86_400

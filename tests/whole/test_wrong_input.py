@@ -17,7 +17,7 @@ from llmux.config.load import load
 from llmux.dialects.registry import TABLE
 from llmux.server.application import build
 from llmux.server.services import Desk
-from llmux.telemetry import Fact, Notice
+from llmux.telemetry import Fact, Notice, Voice
 from tests.amount import amount
 from tests.laws import specimens
 
@@ -153,7 +153,7 @@ async def gateway(folder: Path) -> AsyncGenerator[tuple[str, list[Fact]], None]:
     (folder / "config.toml").write_text(CONFIG)
     facts: list[Fact] = []
     loaded = load(folder / "config.toml", env={}, cwd=folder, home=folder)
-    async with open_ground(loaded, facts.append) as ground:
+    async with open_ground(loaded, Voice(facts.append)) as ground:
         house = furnish(loaded, ground)
         desk = Desk(lambda: house.services, ground.clock, facts.append, ground.next_id)
         runner = web.ServerRunner(build(desk, TABLE, max_body=2**20))
