@@ -40,6 +40,9 @@ class Store(Protocol):
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         """The counters that exist among `keys`."""
 
+    async def tallies(self, prefix: str) -> Mapping[str, float]:
+        """Every counter whose key begins with `prefix`, in the order of their keys. For people: it may be many."""
+
     async def put(self, key: str, value: bytes, expires: float) -> None:
         """Keep a note until `expires`, in place of what `key` held."""
 

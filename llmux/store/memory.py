@@ -31,6 +31,10 @@ class MemoryStore:
         found = ((key, self._counters.get(key, (0.0, 0.0))) for key in keys)
         return {key: value for key, (value, until) in found if until > now}
 
+    async def tallies(self, prefix: str) -> Mapping[str, float]:
+        now = self._now()
+        return {k: v for k, (v, until) in sorted(self._counters.items()) if until > now and k.startswith(prefix)}
+
     async def put(self, key: str, value: bytes, expires: float) -> None:
         self._now()
         self._notes[key] = (value, expires)

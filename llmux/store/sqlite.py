@@ -68,8 +68,9 @@ ON CONFLICT (key) DO UPDATE SET
   expires = CASE WHEN expires > :now THEN expires ELSE :expires END
 """
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
-PUT = "INSERT OR REPLACE INTO note (key, expires, size, value) VALUES (?, ?, ?, ?)"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
+TALLIES = "SELECT key, value FROM counter WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
+PUT = "INSERT OR REPLACE INTO note (key, expires, size, value) VALUES (?, ?, ?, ?)"
 NOTES = "SELECT key, value FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
 FETCH = "SELECT value FROM note WHERE key = ? AND expires > ?"
 SIZES = "SELECT key, size, expires FROM note WHERE key BETWEEN ?1 AND ?1 || char(1114111)"
@@ -109,6 +110,10 @@ class SqliteStore:
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
         return await self._do(lambda db: _read(db, keys, now))
+
+    async def tallies(self, prefix: str) -> Mapping[str, float]:
+        now = self._clock.now()
+        return await self._do(lambda db: dict(db.execute(TALLIES, (prefix, now)).fetchall()))
 
     async def put(self, key: str, value: bytes, expires: float) -> None:
         await self._do(lambda db: db.execute(PUT, (key, expires, len(value), value)).close())

@@ -76,6 +76,10 @@ class FaultyStore(MemoryStore):
         await self._trouble()
         return await super().counters(keys)
 
+    async def tallies(self, prefix: str) -> Mapping[str, float]:
+        await self._trouble()
+        return await super().tallies(prefix)
+
     async def put(self, key: str, value: bytes, expires: float) -> None:
         await self._trouble()
         await super().put(key, value, expires)

@@ -198,12 +198,11 @@ async def test_two_processes_share_a_limit_exactly(tmp_path: Path) -> None:
 
 async def test_a_kill_forgets_no_request(tmp_path: Path) -> None:
     file = tmp_path / "llmux.db"
-    doomed = worker(file, 10**9, 10**9)
-    assert doomed.stdout is not None
-    sent = sum(doomed.stdout.readline() == "sent\n" for _ in range(50))
-    doomed.send_signal(signal.SIGKILL)
-    sent += doomed.stdout.read().count("sent\n")  # not communicate: it passes by what is already buffered
-    doomed.wait(60)
+    with worker(file, 10**9, 10**9) as doomed:
+        assert doomed.stdout is not None
+        sent = sum(doomed.stdout.readline() == "sent\n" for _ in range(50))
+        doomed.send_signal(signal.SIGKILL)
+        sent += doomed.stdout.read().count("sent\n")  # not communicate: it passes by what is already buffered
     said = worker(file, 20, sent + 10).communicate(timeout=60)[0].split()
     assert said.count("sent") in {9, 10}  # the last one may have been counted without its word
 

@@ -55,6 +55,18 @@ async def test_adding_at_once_loses_nothing(store: Store, clock: FakeClock) -> N
     assert sorted(answer["a"] for answer in seen) == list(range(1, 51))
 
 
+async def test_counters_are_found_by_how_their_key_begins(store: Store, clock: FakeClock) -> None:
+    later = clock.now() + 10
+    await store.add(
+        {"u/b": 2, "u/a": 1, "v/a": 4, "u": 8, "u/c": 3},
+        dict.fromkeys(("u/b", "u/a", "v/a", "u"), later) | {"u/c": later - 9},
+    )
+    await store.put("u/n", b"a note is no counter", later)
+    clock.advance(1)
+    assert list((await store.tallies("u/")).items()) == [("u/a", 1), ("u/b", 2)]
+    assert await store.tallies("w/") == {}
+
+
 async def test_a_note_replaces_a_note(store: Store, clock: FakeClock) -> None:
     await store.put("k", b"one", clock.now() + 10)
     await store.put("k", b"\x00two\xff", clock.now() + 20)
