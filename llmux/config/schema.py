@@ -14,6 +14,7 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -60,6 +61,7 @@ class Provider(Section):
     rpm: Positive | None = None  # requests a minute
     concurrent: Amount | None = None  # requests at once
     timeout: Positive | None = None  # s; instead of request_timeout
+    cost: Cost = ""  # of its backends that do not say it themselves
     verbatim: bool = True  # same dialect: pass bytes on as they come; false: decode and encode anew
     enabled: bool = True
 
@@ -87,6 +89,7 @@ class Backend(Section):
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
+    cost: Cost = ""  # "": as its provider's
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -127,6 +130,7 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
+    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer

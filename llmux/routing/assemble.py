@@ -139,6 +139,7 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         limits=Limits(written.rps, written.rpm, written.concurrent),
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
+        cost=written.cost or at.cost,
         verbatim=at.verbatim,
         auto_cache=config.auto_cache,
         embeddings=written.embeddings,
