@@ -14,7 +14,7 @@ from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Spend, WindowUse, one
 from llmux.gateway.limits import Keeper
-from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, hold
+from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, count, hold
 from llmux.gateway.ratios import Ratios
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -95,6 +95,14 @@ class Ledger:
         if not (backend.windows or payer.client.windows):
             return NO_HOLD
         return await hold(self._budget, backend, payer, expected)
+
+    async def count(self, client: Client) -> None:
+        """Count a request in its client's windows, before several are made of it: see `Context.counted`.
+
+        Raises:
+            ClientLimit: they have no room.
+        """
+        await count(self._budget, client)
 
     def left_out(self, backend: Backend) -> frozenset[str]:
         """The fields that the backend has refused."""
