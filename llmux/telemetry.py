@@ -115,6 +115,13 @@ class RequestFinished(Fact, kw_only=True):
     remote: str = ""
 
 
+class CacheUsed(Fact):
+    """What the cache did for a request. `outcome`: hit | miss | coalesced (with an equal one) | bypass."""
+
+    request_id: str
+    outcome: str
+
+
 class ConfigReloaded(Fact):
     """The configuration file changed. `error` is empty when the new one is in force."""
 

@@ -38,6 +38,7 @@ def check(config: Config, rows: Mapping[str, Row], exists: Callable[[str], bool]
     yield from _roles(config)
     yield from _tokens(config)
     yield from _server(config, exists)
+    yield from _observers(config)
     yield from _lists(config)
 
 
@@ -135,6 +136,13 @@ def _server(config: Config, exists: Callable[[str], bool]) -> Iterator[Found]:
     if not config.store.url.startswith(STORES):
         planned = config.store.url.startswith(("redis:", "rediss:"))
         yield ("store", "url"), "Redis arrives later; " * planned + 'expected "memory:" or "sqlite:[path]"'
+
+
+def _observers(config: Config) -> Iterator[Found]:
+    if config.metrics.auth == "admin" and not config.admin_key.reveal():
+        yield ("metrics", "auth"), 'needs an admin_key, or nobody could scrape; "token" lets clients in'
+    if config.otel.endpoint and not _is_url(config.otel.endpoint):
+        yield ("otel", "endpoint"), 'expected the address of a collector, such as "http://localhost:4318"'
 
 
 def _lists(config: Config) -> Iterator[Found]:

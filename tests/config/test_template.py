@@ -14,6 +14,8 @@ from llmux.config.schema import (
     Conversation,
     Cors,
     Media,
+    Metrics,
+    Otel,
     Provider,
     Role,
     Routing,
@@ -42,8 +44,22 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Conversation: ("conversation",),
     Media: ("media",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED = {
+    "store",
+    "provider",
+    "backend",
+    "role",
+    "tokens",
+    "routing",
+    "conversation",
+    "media",
+    "cors",
+    "metrics",
+    "otel",
+}
 
 
 def shown(kind: type[Section]) -> Any:
