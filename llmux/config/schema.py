@@ -14,6 +14,7 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -64,6 +65,22 @@ class Provider(Section):
     enabled: bool = True
 
 
+class Cost(Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # None: as input
+    cache_write: Dollars | None = None
+    cache_write_1h: Dollars | None = None  # None: as cache_write
+
+
+class Price(Cost, kw_only=True):
+    """What models cost whose names are alike."""
+
+    model: str  # a glob of the backend's name of the model
+
+
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
@@ -87,6 +104,7 @@ class Backend(Section):
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
+    price: Cost | None = None  # None: as [[price]] says, else the built-in table
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -176,6 +194,7 @@ class Config(Section):
     store: Store = Store()
     provider: dict[str, Provider] = {}
     backend: list[Backend] = []
+    price: list[Price] = []  # the last whose glob fits counts
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
