@@ -16,6 +16,7 @@ from llmux.config.schema import (
     Media,
     Metrics,
     Otel,
+    Price,
     Provider,
     Role,
     Routing,
@@ -38,6 +39,7 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Store: ("store",),
     Provider: ("provider", "openai"),
     Backend: ("backend", 0),
+    Price: ("price", 0),
     Role: ("role", "analyzer"),
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
@@ -47,19 +49,8 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Metrics: ("metrics",),
     Otel: ("otel",),
 }
-NESTED = {
-    "store",
-    "provider",
-    "backend",
-    "role",
-    "tokens",
-    "routing",
-    "conversation",
-    "media",
-    "cors",
-    "metrics",
-    "otel",
-}
+NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED |= {"metrics", "otel"}
 
 
 def shown(kind: type[Section]) -> Any:
@@ -75,7 +66,7 @@ def uncommented() -> str:
 
 def section_lines(kind: type[Section]) -> str:
     """The lines that show one section."""
-    header = {Config: "", Backend: "[[backend]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
+    header = {Config: "", Backend: "[[backend]]", Price: "[[price]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
     _, _, rest = f"\n{TEXT}".partition(f"\n#{header}\n" if header else "\n")
     return rest.split("\n#[")[0]
 

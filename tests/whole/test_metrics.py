@@ -1,20 +1,22 @@
 """What several workers show on /metrics: one count, whoever is asked, also after one of them was killed."""
 
 import asyncio
+import http.client
 import os
 import shutil
 import signal
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from llmux.metrics.workers import FOLDER
 from tests.cli.running import Running
 from tests.metrics.counts import Samples, samples
 from tests.whole.conftest import Start
@@ -34,8 +36,9 @@ promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool
 
 
 def scrape(url: str) -> str:
-    with urllib.request.urlopen(url + "/metrics", timeout=10) as answer:
-        return str(answer.read().decode())
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)) as connection:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
 
 
 def total(counted: Samples, name: str) -> float:
@@ -65,10 +68,8 @@ def workers(gateway: Running) -> list[str]:
 
 
 def folder_of(worker: str) -> Path:
-    variables = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
-    return Path(
-        next(one for one in variables if one.startswith(b"PROMETHEUS_MULTIPROC_DIR=")).decode().partition("=")[2]
-    )
+    variables = Path(f"/proc/{worker}/environ").read_bytes().decode().split("\0")
+    return Path(next(one for one in variables if one.startswith(FOLDER)).partition("=")[2])
 
 
 async def killed_while_it_answers(url: str, pids: list[str]) -> None:
