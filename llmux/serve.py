@@ -179,7 +179,7 @@ async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callabl
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        with observers(config, os.environ, clock) as heard:
+        with observers(config, os.environ, clock, log) as heard:
             voice = Voice(log, *heard.listeners)
             async with open_ground(loaded, voice, clock, heard.metrics) as ground:
                 await _listen(Serving(loader, loaded, ground), loaded, on_ready)

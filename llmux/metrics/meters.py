@@ -5,10 +5,7 @@ The names are an interface: dashboards and alerts of ours (examples/grafana) and
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-# s; the bounds that OpenTelemetry's conventions for generative AI advise, so that both ways of looking agree:
-# https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
-DURATIONS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-FIRST_TOKENS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+from llmux.metrics.conventions import DURATIONS, FIRST_TOKENS  # so both ways of looking agree
 
 
 class Meters:

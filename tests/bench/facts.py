@@ -37,7 +37,17 @@ def prometheus() -> Listener:
     return Prometheus(os.environ, FakeClock(), "0")
 
 
-LISTENERS: Mapping[str, Callable[[], Listener]] = {"metrics": prometheus}
+def otel() -> Listener:
+    """As OpenTelemetry is told, without the sending."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from llmux.metrics.traces import Traces
+
+    return Traces(TracerProvider(shutdown_on_exit=False), MeterProvider(shutdown_on_exit=False), FakeClock())
+
+
+LISTENERS: Mapping[str, Callable[[], Listener]] = {"metrics": prometheus, "otel": otel}
 
 
 def measure(listen: Listener) -> float:
