@@ -21,7 +21,7 @@ from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
@@ -50,6 +50,7 @@ from llmux.routing.assemble import Assembled, assemble, endpoints, windows
 from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
 from llmux.server.services import Library, Services
+from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
