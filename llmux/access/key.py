@@ -150,7 +150,7 @@ def changed(key: Key, document: Mapping[str, Any], now: float) -> Key:
         raise BadRequest("name: cannot be changed: what a key has used is counted by its name", param="name")
     held = msgspec.to_builtins(key)
     fields = {field.encode_name for field in msgspec.structs.fields(Wish)}
-    wish = _wish({name: value for name, value in held.items() if name in fields} | document)
+    wish = _wish({name: value for name, value in held.items() if name in fields} | dict(document))
     new = _key(wish, key.id, key.hint, now)
     expires = new.expires if {"expiresAt", "expiresIn"} & document.keys() else key.expires
     return msgspec.structs.replace(new, created=key.created, expires=expires)

@@ -1,11 +1,12 @@
-"""API keys for who administers them: made, listed, changed and revoked, in the store. A secret is told once, at its birth.
+"""API keys for who administers them: made, listed, changed and revoked, in the store. A secret is told once.
 
 What comes in are bodies of requests, what goes out are JSON objects. Requests of clients never come here.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import starmap
 from typing import Any
 
 import msgspec
@@ -14,9 +15,10 @@ from llmux.access.key import ID_DIGITS, PREFIX, RANDOM_BYTES, Key, asked, change
 from llmux.access.ring import NOTE, Ring, read
 from llmux.clock import Clock
 from llmux.errors import NotFound, StoreAway
-from llmux.routing.windows import fading, slot
-from llmux.store.archive import AWAY_FOR, Answer, Archive, Verb
-from llmux.store.base import StoreError
+from llmux.responder import Window
+from llmux.routing.windows import Slot, slot, used
+from llmux.store.archive import AWAY_FOR, Answer, Archive
+from llmux.store.base import Store, StoreError
 
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
 
@@ -72,7 +74,7 @@ class Register:
             for name, note in notes.items():
                 if (key := read(note)) is not None:
                     return name.removeprefix(NOTE), key
-        raise NotFound("llmux: there is no API key of this id; it may have been revoked. GET /admin/api-keys lists all.")
+        raise NotFound("llmux: there is no API key of this id, or none any more. GET /admin/api-keys lists all.")
 
     async def _keep(self, digested: str, key: Key) -> None:
         note = msgspec.json.encode(key)
@@ -82,16 +84,22 @@ class Register:
     async def _told(self, keys: Sequence[Key]) -> list[dict[str, Any]]:
         """Keys with what they have used: one look at the store for all of them."""
         now = self._clock.now()
-        windows = {key.id: [(w, slot(f"client/{key.client_name}", w, now)) for w in key.client.windows] for key in keys}
-        names = [name for slots in windows.values() for _, s in slots for name in (s.previous, s.current) if name]
-        held = await self._ask(lambda store: store.counters(names)) if names else {}
-        return [
-            told(key, now, dict(zip(limits(key), (used(*one, now, held) for one in windows[key.id]), strict=True)))
-            for key in keys
-        ]
+        places = {key.id: _places(key, now) for key in keys}
+        counters = [name for found in places.values() for _, s in found for name in (s.previous, s.current) if name]
+        held = await self._ask(lambda store: store.counters(counters)) if counters else {}
 
-    async def _ask(self, verb: Verb[Answer]) -> Answer:
+        def spent(window: Window, s: Slot) -> float:
+            return used(window, now, held.get(s.previous, 0.0), held.get(s.current, 0.0))
+
+        return [told(key, now, dict(zip(limits(key), starmap(spent, places[key.id]), strict=True))) for key in keys]
+
+    async def _ask(self, verb: Callable[[Store], Awaitable[Answer]]) -> Answer:
         try:
             return await self._archive.ask(verb)
         except StoreError:
             raise StoreAway("llmux: the store does not answer; try again.", retry_after=AWAY_FOR) from None
+
+
+def _places(key: Key, now: float) -> list[tuple[Window, Slot]]:
+    """The windows of a key, each with the counters in which the ledger counts it: those of the client of its name."""
+    return [(window, slot(f"client/{key.client_name}", window, now)) for window in key.client.windows]

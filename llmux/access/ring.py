@@ -6,7 +6,7 @@ everywhere within FRESH_FOR. While the store is away, keys that were seen go on 
 whether they are right, and that is not called wrong.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
@@ -15,6 +15,7 @@ from cachetools import LRUCache, TTLCache
 from llmux.access.key import SECRET, Key, digest
 from llmux.clock import Clock
 from llmux.errors import StoreAway, Unauthenticated
+from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.store.archive import AWAY_FOR, Archive
 from llmux.store.base import StoreError
@@ -32,14 +33,12 @@ MOST_UNKNOWN = 4_096
 _decode = msgspec.json.Decoder(Key).decode
 
 
-class _Seen:
-    """A key as the store had it."""
+class _Seen(Value):
+    """A key as the store had it when it was last looked at (monotonic seconds)."""
 
-    __slots__ = ("checked", "client", "key", "used")
-
-    def __init__(self, key: Key, now: float) -> None:
-        self.key, self.client = key, key.client
-        self.checked = self.used = now  # monotonic seconds
+    key: Key
+    client: Client
+    checked: float
 
 
 class Ring:
@@ -49,15 +48,15 @@ class Ring:
         self._archive, self._clock = archive, clock
         self._seen: LRUCache[str, _Seen] = LRUCache(MOST_SEEN)
         self._unknown: TTLCache[str, bool] = TTLCache(MOST_UNKNOWN, UNKNOWN_FOR, clock.monotonic)
+        self._used: dict[str, float] = {}  # when each key that is in use came last, monotonic seconds
 
     def ours(self, token: str) -> bool:
         """Whether it is written as our keys are. Of all others the store need not be asked."""
         return SECRET.fullmatch(token) is not None
 
-    def seen(self, token: str) -> Client | None:
-        """Whose it is, if that is known here already. Never waits."""
-        seen = self._seen.get(digest(token))
-        return seen.client if seen is not None and not seen.key.expired(self._clock.now()) else None
+    def seen(self, token: str) -> bool:
+        """Whether it has been right here before: nobody guesses such a one."""
+        return digest(token) in self._seen
 
     async def find(self, token: str) -> Client | None:
         """Whose it is. None: nobody's.
@@ -83,8 +82,9 @@ class Ring:
 
     async def refresh(self) -> None:
         """Look at what is in use and, when the store was away, at whether it is back. Raises StoreError."""
-        now, away = self._clock.monotonic(), self._archive.away
-        keys = [digested for digested, seen in self._seen.items() if away or now - seen.used < IN_USE_FOR]
+        now = self._clock.monotonic()
+        self._used = {digested: used for digested, used in self._used.items() if now - used < IN_USE_FOR}
+        keys = list(self._used) or (list(self._seen)[:1] if self._archive.away else [])
         if keys:
             await self._look(keys)
 
@@ -97,7 +97,7 @@ class Ring:
                 retry_after=AWAY_FOR,
             ) from None
 
-    async def _look(self, keys: Iterable[str]) -> None:
+    async def _look(self, keys: Sequence[str]) -> None:
         """Know of each what the store has."""
         asked = self._clock.monotonic()
         found = await self._archive.ask(lambda store: store.fetch([NOTE + digested for digested in keys]))
@@ -105,25 +105,18 @@ class Ring:
             key = read(found.get(NOTE + digested))
             if key is None:
                 self._seen.pop(digested, None)
+                self._used.pop(digested, None)
                 self._unknown[digested] = True
             else:
-                self._note(digested, key, asked)
-
-    def _note(self, digested: str, key: Key, now: float) -> None:
-        seen = self._seen.get(digested)
-        if seen is None or seen.key != key:
-            used = now if seen is None else seen.used
-            seen = self._seen[digested] = _Seen(key, now)
-            seen.used = used
-        seen.checked = now
+                self._seen[digested] = _Seen(key, key.client, asked)
 
     def _admitted(self, digested: str) -> Client | None:
         seen = self._seen.get(digested)
         if seen is None:
             return None
-        seen.used = self._clock.monotonic()
         if seen.key.expired(self._clock.now()):
             raise Unauthenticated("llmux: this API key has expired: ask whoever runs the gateway for a new one.")
+        self._used[digested] = self._clock.monotonic()
         return seen.client
 
 

@@ -143,15 +143,26 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'host = "0.0.0.0"',
         [
             ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
         ],
     ),
     "open everywhere": (
         'host = ""',
         [
             ("host: every address is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
         ],
+    ),
+    "open to who has a key that nobody can make": (
+        'host = "0.0.0.0"\napi_key_required = true',
+        [
+            ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
+        ],
+    ),
+    "keys that nobody can make": (
+        'api_key_required = true\nstore.url = "memory:"',
+        ["api_key_required: nobody could make a key: set admin_key, or a store that outlives the process"],
     ),
     "an empty key": ('[tokens]\na = ""', ["tokens.a: an empty key would let everybody in"]),
     "one key for two": (
@@ -289,6 +300,9 @@ def test_what_the_environment_opens_is_the_environment_s_fault(place: Place) -> 
 GUARDED = [
     'host = "0.0.0.0"\nallow_anonymous = true',
     'host = "::"\n[tokens]\na = "x"',
+    'host = "::"\napi_key_required = true\nadmin_key = "x"',
+    'api_key_required = true\nstore.url = "memory:"\n[tokens]\na = "x"',
+    "api_key_required = true",
     'host = "127.0.0.2"',
     'host = "::1"',
     'host = "[::1]"',
