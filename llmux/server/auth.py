@@ -25,7 +25,7 @@ QUERY_KEY = "key"
 
 def digest(token: str) -> bytes:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()  # a header may hold any byte
 
 
 def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterator[str]:

@@ -143,21 +143,24 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'host = "0.0.0.0"',
         [
             ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
     ),
     "open everywhere": (
         'host = ""',
         [
             ("host: every address is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
     ),
     "open to who has a key that nobody can make": (
         'host = "0.0.0.0"\napi_key_required = true',
         [
             ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or api_key_required = true and an admin_key to make keys with, or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
     ),
     "keys that nobody can make": (
