@@ -52,7 +52,7 @@ def test_without_the_extra_redis_says_how_to_install_it(monkeypatch: pytest.Monk
 
 
 def test_redis_is_not_imported_unless_it_is_asked_for() -> None:
-    code = "import sys, llmux.serve; assert not {'redis', 'hiredis'} & sys.modules.keys()"
+    code = "import sys, llmux.store.open; assert not {'redis', 'hiredis'} & sys.modules.keys()"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
