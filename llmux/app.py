@@ -84,7 +84,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
+        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmux.config.check import REDIS_FORMS
 from llmux.config.problem import ConfigError, hint, spelled
 from tests.config.places import Place
 
@@ -195,11 +196,18 @@ BAD: dict[str, tuple[str, list[str]]] = {
             'cors.origins[3]: expected "*" or an origin such as "https://app.example.com"',
         ],
     ),
-    "a store that is none": ('[store]\nurl = "file"', ['store.url: expected "memory:" or "sqlite:[path]"']),
-    "a store to come": (
-        '[store]\nurl = "redis://h"',
-        ['store.url: Redis arrives later; expected "memory:" or "sqlite:[path]"'],
+    "a store that is none": (
+        '[store]\nurl = "file"',
+        ['store.url: expected "memory:", "sqlite:[path]" or "redis://host:port/db"'],
     ),
+    **{
+        f"a Redis at {url}": (f'[store]\nurl = "{url}"', [f"store.url: {REDIS_FORMS}"])
+        for url in (
+            "redis:", "redis://", "redis:///0", "redis://h:0", "redis://h:x", "redis://h:70000", "redis://h/a",
+            "redis://h/0/1", "redis://:pa#ss@h", "redis://:pa/ss@h", "redis://:pa ss@h", "redis://h?password=x",
+            "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
+        )
+    },
     "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
     # --- much at once
     "everything": (
