@@ -87,7 +87,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
+        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
@@ -143,7 +143,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
         Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
-        ground.refused,
+        ground.refused, assembled.price_of,
     )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)

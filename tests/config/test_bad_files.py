@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmux.config.check import REDIS_FORMS
 from llmux.config.problem import ConfigError, hint, spelled
 from tests.config.places import Place
 
@@ -36,6 +37,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "text for a number": ('port = "80"', ["port: expected int, got str"]),
     "a number for text": ("host = 1", ["host: expected str, got int"]),
     "a number for a secret": ("admin_key = 1", ["admin_key: expected str, got int"]),
+    "a price below nothing": (
+        '[[price]]\nmodel = "a"\ninput = -1\noutput = 1',
+        ["price[0].input: expected float >= 0.0"],
+    ),
+    "half a price": ('[[price]]\nmodel = "a"\ninput = 1', ["price[0].output: missing"]),
+    "a backend's price with a slip": (
+        '[[backend]]\nmodel = "demo:a"\nprice = { input = 1, output = 2, cash_read = 3 }',
+        ['backend[0].price.cash_read: unknown key; did you mean "cache_read"?'],
+    ),
+    "a number for a price": (
+        '[[backend]]\nmodel = "demo:a"\nprice = 3',
+        ["backend[0].price: expected a table, got int"],
+    ),
     "a date": ("host = 2020-01-01", ["host: expected str, got date"]),
     "a number for a switch": ("https_enabled = 1", ["https_enabled: expected bool, got int"]),
     "a table for a number": ("[port]", ["port: expected int, got a table"]),
@@ -196,11 +210,18 @@ BAD: dict[str, tuple[str, list[str]]] = {
             'cors.origins[3]: expected "*" or an origin such as "https://app.example.com"',
         ],
     ),
-    "a store that is none": ('[store]\nurl = "file"', ['store.url: expected "memory:" or "sqlite:[path]"']),
-    "a store to come": (
-        '[store]\nurl = "redis://h"',
-        ['store.url: Redis arrives later; expected "memory:" or "sqlite:[path]"'],
+    "a store that is none": (
+        '[store]\nurl = "file"',
+        ['store.url: expected "memory:", "sqlite:[path]" or "redis://host:port/db"'],
     ),
+    **{
+        f"a Redis at {url}": (f'[store]\nurl = "{url}"', [f"store.url: {REDIS_FORMS}"])
+        for url in (
+            "redis:", "redis://", "redis:///0", "redis://h:0", "redis://h:x", "redis://h:70000", "redis://h/a",
+            "redis://h/0/1", "redis://:pa#ss@h", "redis://:pa/ss@h", "redis://:pa ss@h", "redis://h?password=x",
+            "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
+        )
+    },
     "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
     # --- much at once
     "everything": (
