@@ -219,6 +219,12 @@ class OurLimit(RateLimited):
     """A limit that the owner of llmux has set: a window, a pace. No backend was asked."""
 
 
+class ClientLimit(OurLimit):
+    """A limit of the client's own: no backend helps."""
+
+    retry = Retry.NEVER
+
+
 class QuotaUsedUp(GatewayError):
     """The backend's quota or credit is used up."""
 

@@ -16,7 +16,7 @@ from llmux.cli.summary import show_origin
 from llmux.cli.terminal import Failure, heading, paint, table
 from llmux.config.load import Loaded
 from llmux.config.schema import Config, Store
-from llmux.gateway.budget import SPANS
+from llmux.gateway.budget import WindowUse, said
 
 HELP = """Find what is broken, and say how to mend it.
 
@@ -110,7 +110,7 @@ def _state(told: Mapping[str, Any]) -> str:
 
 def _windows(told: Mapping[str, Any]) -> str:
     uses = [
-        f"{use['used']:.0f} of {use['limit']} per {SPANS[use['seconds']]}"
+        f"{use['used']:{'.4f' if use['unit'] == 'usd' else '.0f'}} of {said(msgspec.convert(use, WindowUse))}"
         + (f", opens in {use['opens_in']:.0f} s" if use["opens_in"] else "")
         for use in told["windows"]
     ]

@@ -14,6 +14,7 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
 Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
 
 
@@ -61,11 +62,12 @@ class Provider(Section):
     rpm: Positive | None = None  # requests a minute
     concurrent: Amount | None = None  # requests at once
     timeout: Positive | None = None  # s; instead of request_timeout
+    cost: Cost = ""  # of its backends that do not say it themselves
     verbatim: bool = True  # same dialect: pass bytes on as they come; false: decode and encode anew
     enabled: bool = True
 
 
-class Cost(Section):
+class Tariff(Section):
     """What a model costs, in US dollars per million tokens."""
 
     input: Dollars
@@ -75,7 +77,7 @@ class Cost(Section):
     cache_write_1h: Dollars | None = None  # None: as cache_write
 
 
-class Price(Cost, kw_only=True):
+class Price(Tariff, kw_only=True):
     """What models cost whose names are alike."""
 
     model: str  # a glob of the backend's name of the model
@@ -99,12 +101,19 @@ class Backend(Section):
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
     max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
     window: Literal["sliding", "calendar"] = "sliding"
     rps: Positive | None = None
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
-    price: Cost | None = None  # None: as [[price]] says, else the built-in table
+    cost: Cost = ""  # "": as its provider's
+    price: Tariff | None = None  # None: as [[price]] says, else the built-in table
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -145,6 +154,7 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
+    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer

@@ -5,15 +5,16 @@ The rules are routing's (`windows`, `cooldown`), the numbers are the store's; th
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from llmux.clock import Clock
 from llmux.errors import GatewayError
 from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
-from llmux.gateway.budget import Budget, Reservation, WindowUse
+from llmux.gateway.budget import Budget, Spend, WindowUse, one
 from llmux.gateway.limits import Keeper
+from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, count, hold
 from llmux.gateway.ratios import Ratios
 from llmux.ir.value import Value
 from llmux.responder import Client
@@ -82,25 +83,26 @@ class Ledger:
         """Whether nothing but a rest can ever speak against the backend."""
         return not backend.windows and not self._limits.limited(backend)
 
-    async def reserve(self, backend: Backend) -> Reservation:
-        """Count a request in the backend's windows.
+    async def reserve(self, backend: Backend, payer: Payer = NOBODY, expected: Callable[[], Spend] = one) -> Hold:
+        """Count a try in the windows of its client and of its backend, with one question to the store.
+
+        `expected` is what it may take, asked for only where tokens or money are limited.
 
         Raises:
-            OurLimit: there is no room.
+            ClientLimit: the client's have no room.
+            OurLimit: the backend's have none.
         """
-        if not backend.windows:
-            return Reservation()
-        return await self._budget.spend(_account(backend), backend.windows, backend.name)
+        if not (backend.windows or payer.client.windows):
+            return NO_HOLD
+        return await hold(self._budget, backend, payer, expected)
 
-    async def reserve_client(self, client: Client) -> Reservation:
-        """Count a request in the client's windows: once, however many backends are tried for it.
+    async def count(self, client: Client) -> None:
+        """Count a request in its client's windows, before several are made of it: see `Context.counted`.
 
         Raises:
-            OurLimit: there is no room.
+            ClientLimit: they have no room.
         """
-        if not client.windows:
-            return Reservation()
-        return await self._budget.spend(f"client/{client.name}", client.windows, f"client {client.name}")
+        await count(self._budget, client)
 
     def left_out(self, backend: Backend) -> frozenset[str]:
         """The fields that the backend has refused."""
@@ -145,13 +147,18 @@ class Ledger:
 
     # --- for people ---
 
+    def use_of(self, client: Client) -> tuple[WindowUse, ...]:
+        """How far a client's windows are used, as far as is known here; the next refresh looks at them."""
+        self._budget.watch(account_of_client(client), client.windows)
+        return self._budget.use(account_of_client(client), client.windows)
+
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
         """How each backend stands, as this process knows it; the next refresh looks at their windows."""
         now = self._clock.now()
         backends = list(backends)
         for backend in backends:
             if backend.windows:
-                self._budget.watch(_account(backend), backend.windows)
+                self._budget.watch(account_of(backend), backend.windows)
         return [self._standing(backend, now) for backend in backends]
 
     # --- behind the requests ---
@@ -166,7 +173,7 @@ class Ledger:
         """Write what is to be written, and learn what others wrote; of `backends` the windows too, asked for or not."""
         for backend in backends:
             if backend.windows:
-                self._budget.watch(_account(backend), backend.windows)
+                self._budget.watch(account_of(backend), backend.windows)
         try:
             await self._books.flush()
             await self._rests.refresh()
@@ -192,8 +199,8 @@ class Ledger:
             return READY
         opens_at = 0.0
         if backend.windows:
-            self._budget.watch(_account(backend), backend.windows)
-            opens_at = self._budget.opens_at(_account(backend), backend.windows, now)
+            self._budget.watch(account_of(backend), backend.windows)
+            opens_at = self._budget.opens_at(account_of(backend), backend.windows, now)
         return Condition(
             rests_until=rest.until if rest else 0.0,
             cause=rest.cause if rest else "",
@@ -223,7 +230,7 @@ class Ledger:
             rests_for=max(rest.until - now, 0.0) if rest else 0.0,
             failures=rest.failures if rest else 0,
             in_flight=in_flight,
-            windows=self._budget.use(_account(backend), backend.windows),
+            windows=self._budget.use(account_of(backend), backend.windows),
             models=tuple(sorted(self._models(backend.name, now))),
             left_out=tuple(sorted(self.left_out(backend))),
         )
@@ -232,7 +239,3 @@ class Ledger:
         for key, rest in self._rests.values.items():
             if key[0] == name and len(key) > 1 and rest.until > now:
                 yield key[1]
-
-
-def _account(backend: Backend) -> str:
-    return f"backend/{backend.name}"

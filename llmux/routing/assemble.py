@@ -13,7 +13,7 @@ from llmux.config.schema import Config, Provider
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
-from llmux.ir.price import Price
+from llmux.ir.price import FREE, Price
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.catalog import Backend, Catalog, Limits, Transforms
@@ -111,7 +111,13 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
 
 def _prices(config: Config, tables: Tables, at: Mapping[str, Endpoint]) -> Prices:
     stated = {name_of(written): written.price for written in config.backend if written.price is not None}
-    return Prices(stated, config.price, lambda provider, model: tables.price(at[provider].row, model))
+    return Prices(stated, config.price, lambda provider, model: _listed_price(tables, at[provider].row, model))
+
+
+def _listed_price(tables: Tables, row: str, model: str) -> Price | None:
+    """What the table says; a server on this machine costs nothing."""
+    local = row in tables.providers and tables.providers[row].local
+    return tables.price(row, model) or (FREE if local else None)
 
 
 def endpoints(config: Config, tables: Tables) -> Mapping[str, Endpoint]:
@@ -151,6 +157,7 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         limits=Limits(written.rps, written.rpm, written.concurrent),
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
+        cost=written.cost or at.cost,
         verbatim=at.verbatim,
         auto_cache=config.auto_cache,
         embeddings=written.embeddings,

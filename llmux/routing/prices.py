@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from llmux.config.schema import Cost
 from llmux.config.schema import Price as Written
-from llmux.ir.price import Price
+from llmux.config.schema import Tariff
+from llmux.ir.price import FREE, Price
 from llmux.routing.catalog import Backend, matches
 
+UNPAID = frozenset({"free", "subscription"})  # where a request costs nothing, whatever its model's price is
 KEPT_PRICES = 1_024  # clients may ask for any name: only so many are remembered
 
 
@@ -16,7 +17,7 @@ class Prices:
 
     def __init__(
         self,
-        of_backends: Mapping[str, Cost],
+        of_backends: Mapping[str, Tariff],
         of_models: list[Written],
         listed: Callable[[str, str], Price | None],
     ) -> None:
@@ -28,6 +29,8 @@ class Prices:
 
     def of(self, backend: Backend, model: str) -> Price | None:
         """What `model`, a name as the backend's provider knows it, costs at `backend`; None where nobody knows."""
+        if backend.cost in UNPAID:
+            return FREE
         return self._of_backends.get(backend.name) or self._found(backend.provider, model)
 
     def _find(self, provider: str, model: str) -> Price | None:
@@ -35,5 +38,5 @@ class Prices:
         return own or self._listed(provider, model)
 
 
-def _price(cost: Cost) -> Price:
+def _price(cost: Tariff) -> Price:
     return Price(cost.input, cost.output, cost.cache_read, cost.cache_write, cost.cache_write_1h)

@@ -64,7 +64,7 @@ def test_what_a_provider_answers(call, home: Path, provider, status: int, compla
     configure(home, provider.server_port)
     told = call("doctor")
     assert told.exit_code == (1 if complaint else 0), told.output
-    assert "box:large  ready  0 of 200 per 5 hours" in told.output
+    assert "box:large  ready  0 of 200 requests per 5 hours" in told.output
     assert "Gateway: none answers at http://127.0.0.1:1 (llmux start)" in told.output
     if complaint:
         assert f"provider box: {complaint}" in told.stderr
@@ -93,7 +93,7 @@ def test_what_rests_and_what_was_learnt(call, home: Path, provider) -> None:
     assert told.exit_code == 0, told.output
     (line,) = (line for line in told.output.splitlines() if line.startswith("box:large"))
     assert "resting for " in line
-    assert "1 of 200 per 5 hours" in line
+    assert "1 of 200 requests per 5 hours" in line
     assert line.endswith("service_tier")
 
 

@@ -15,7 +15,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a key in capitals": ("Port = 1", ['Port: unknown key; did you mean "port"?']),
     "a key like no other": (
         "[routing]\nzzz = 1",
-        ["routing.zzz: unknown key; known: affinity, affinity_ttl, models_refresh, thinking"],
+        ["routing.zzz: unknown key; known: affinity, affinity_ttl, models_refresh, spend, thinking"],
     ),
     "a key of a list's table": (
         '[[backend]]\nmodel = "demo:a"\n[[backend]]\nmodel = "demo:b"\nvisoin = true',

@@ -47,7 +47,7 @@ async def test_what_was_counted_meanwhile_is_written_when_it_is_back(clock: Fake
     one, house, other = backend("p:a", Window(5, HOUR)), House(clock, faulty), House(clock, faulty)
     faulty.fault = StoreError("no such disk")
     assert await house.sends(one, one) == 2
-    (await house.ledger.reserve(one)).give_back()
+    (await house.ledger.reserve(one)).unseen()
     house.ledger.learn(one, "seed")
     await house.ledger.refresh()
     faulty.fault = None

@@ -1,7 +1,7 @@
 """Whose word on a price counts."""
 
 from llmux.config.schema import Backend as Written
-from llmux.config.schema import Config, Cost, Provider, Secret
+from llmux.config.schema import Config, Provider, Secret, Tariff
 from llmux.config.schema import Price as Stated
 from llmux.config.tables import builtin
 from llmux.ir.price import Price
@@ -11,11 +11,11 @@ from llmux.routing.catalog import find
 CONFIG = Config(
     provider={"openai": Provider(api_key=Secret("k")), "house": Provider(base_url="http://127.0.0.1:9/v1")},
     backend=[
-        Written(model="openai:gpt-4o", name="agreed", price=Cost(input=2, output=3)),
+        Written(model="openai:gpt-4o", name="agreed", price=Tariff(input=2, output=3)),
         Written(model="openai:gpt-4o"),
         Written(model="openai:*"),
         Written(model="house:*"),
-        Written(model="house:gift", price=Cost(input=0, output=0)),
+        Written(model="house:gift", price=Tariff(input=0, output=0)),
     ],
     price=[
         Stated(model="house-*", input=1, output=2),
