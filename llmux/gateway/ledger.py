@@ -1,5 +1,5 @@
 """The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses, and
-what is known of its conversations (`affinity`) and of its way of counting (`ratios`).
+what is known of its conversations (`affinity`), of its way of counting (`ratios`) and of what was used (`usage`).
 
 The rules are routing's (`windows`, `cooldown`), the numbers are the store's; this is the shell between them. What it
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
@@ -16,6 +16,7 @@ from llmux.gateway.budget import Budget, Spend, WindowUse, one
 from llmux.gateway.limits import Keeper
 from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, count, hold
 from llmux.gateway.ratios import Ratios
+from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
@@ -64,6 +65,7 @@ class Ledger:
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
         self.ratios = Ratios(self._books, clock)
+        self.usage = Usages(self._books, clock)
         self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
         self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
 
@@ -174,6 +176,7 @@ class Ledger:
         for backend in backends:
             if backend.windows:
                 self._budget.watch(account_of(backend), backend.windows)
+        self.usage.write()
         try:
             await self._books.flush()
             await self._rests.refresh()
@@ -185,6 +188,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is still to be written. The store stays open: it is its opener's to close."""
+        self.usage.write()
         try:
             await self._books.flush()
         except StoreError:
