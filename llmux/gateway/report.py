@@ -4,7 +4,7 @@ A counter is `usage/DAY/["client","backend","model"]/FIGURE`; a day is one of UT
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -30,13 +30,17 @@ Key = tuple[str, str, str, str]  # day, client, backend, model
 
 
 class Question(Value):
-    """What is asked. Days are the first and the last that count; `client` and `model` are globs, "": any."""
+    """What is asked. Days are the first and the last that count; `client` and `model` are globs, "": any.
+
+    `own` is the one client that is told of, and to whom: its name to the letter.
+    """
 
     since: str
     until: str
     by: tuple[str, ...] = ("model",)
     client: str = ""
     model: str = ""
+    own: str | None = None
 
     @property
     def prefix(self) -> str:
@@ -47,10 +51,12 @@ class Question(Value):
     def concerns(self, key: Key) -> bool:
         """Whether a line counts."""
         day, client, _, model = key
+        if self.own is not None and client != self.own:
+            return False
         return self.since <= day <= self.until and _like(self.client, client) and _like(self.model, model)
 
 
-def question(words: Mapping[str, str], now: float) -> Question:
+def question(words: Mapping[str, str], now: float, own: str | None = None) -> Question:
     """The question that `words` ask: by, since, until, client, model. Without any: of the last 7 days, by model.
 
     Raises:
@@ -66,7 +72,7 @@ def question(words: Mapping[str, str], now: float) -> Question:
     since, until = (_day(words.get(word) or usual, word, today) for word, usual in (("since", "7d"), ("until", "1d")))
     if since > until:
         raise BadRequest(f"llmux: since: {since} is after {until}, the last day.", param="since")
-    return Question(since, until, by, words.get("client", ""), words.get("model", ""))
+    return Question(since, until, by, words.get("client", ""), words.get("model", ""), own)
 
 
 def counter(key: Key, figure: str) -> str:
@@ -118,11 +124,3 @@ def _like(glob: str, name: str) -> bool:
 
 def _told(figures: Mapping[str, float]) -> dict[str, Any]:
     return {name: round(value, DIGITS) if name == "usd" else round(value) for name, value in figures.items()}
-
-
-def csv_rows(told: Mapping[str, Any]) -> Iterable[list[str]]:
-    """An answer as the rows of a table for programs, its head first and without the total."""
-    columns = [*told["by"], *FIGURES]
-    yield columns
-    for row in told["rows"]:
-        yield [str(row[column]) for column in columns]

@@ -12,6 +12,7 @@ from llmux.clock import Clock
 from llmux.errors import ClientGone, StoreAway
 from llmux.gateway.books import Books
 from llmux.gateway.report import FIGURES, answer, counter, question
+from llmux.responder import Client
 from llmux.store.base import StoreError
 from llmux.telemetry import Fact, RequestFinished, Spent
 
@@ -66,14 +67,14 @@ class Usages:
                 if value := getattr(tally, figure):
                     self._books.owe(counter((day, *names), figure), value, expires)
 
-    async def tell(self, words: Mapping[str, str]) -> dict[str, Any]:
-        """What was used, as a JSON object; `words` are those of `report.question`.
+    async def tell(self, words: Mapping[str, str], client: Client | None = None) -> dict[str, Any]:
+        """What was used, as a JSON object; `words` are those of `report.question`. By `client` only, if one is given.
 
         Raises:
             BadRequest: they ask nothing that can be answered.
             StoreAway: nobody knows now.
         """
-        asked = question(words, self._clock.now())
+        asked = question(words, self._clock.now(), client.name if client else None)
         self.write()
         try:
             await self._books.flush()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llmux.errors import BadRequest, StoreAway
-from llmux.gateway.report import FIGURES, answer, counter, csv_rows, question
+from llmux.gateway.report import answer, counter, question
 from llmux.gateway.usage import KEPT_FOR, LONGEST_NAME, MOST_MODELS, MOST_OPEN, OTHER
 from llmux.ir.usage import Usage
 from llmux.store.base import StoreError
@@ -255,8 +255,9 @@ def test_rows_are_ordered_by_day_then_by_money() -> None:
     assert [row["model"] for row in by_model] == ["c", "a", "b"]
 
 
-def test_rows_for_programs() -> None:
-    counters = {counter(("2025-06-16", "ann", "p", "m"), "usd"): 0.1 + 0.2}
-    head, row = csv_rows(answer(question({"by": "client"}, NOW), counters))
-    assert head == ["client", *FIGURES]
-    assert dict(zip(head, row, strict=True))["usd"] == "0.3"
+def test_a_client_sees_its_own_to_the_letter() -> None:
+    day = "2025-06-16"
+    counters = {counter((day, name, "p", "m"), "requests"): 1.0 for name in ("ann", "Ann", "a*", "[ab]nn")}
+    for name in ("ann", "a*", "[ab]nn"):
+        assert answer(question({"by": "client"}, NOW, name), counters)["rows"][0]["client"] == name
+        assert answer(question({}, NOW, name), counters)["total"]["requests"] == 1
