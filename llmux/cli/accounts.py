@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import click
@@ -63,12 +63,3 @@ def show_json(told: Told) -> None:
 def printable(name: str) -> str:
     """A name that a client has chosen, without what would move a terminal's cursor or colour it."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
-
-
-def aligned(rows: Sequence[Sequence[str]], words: int) -> list[list[str]]:
-    """Rows whose cells, but for the first `words`, end at the same place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        [*row[:words], *(cell.rjust(width) for cell, width in zip(row[words:], widths[words:], strict=True))]
-        for row in rows
-    ]

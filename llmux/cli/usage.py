@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from llmux.cli import configured
-from llmux.cli.accounts import aligned, look, printable, show_json
+from llmux.cli.accounts import look, printable, show_json
 from llmux.cli.terminal import on_terminal, table
 from llmux.gateway.report import FIGURES
 
@@ -26,7 +26,7 @@ old at most). Days are those of UTC. Money is what the prices of models make of 
 
 In CSV a name that a spreadsheet would take for a formula has a ' before it.
 """
-# Figures of the table -> their heads. Answers without a price are told below it.
+# Figures of the table -> their heads; reasoning is part of the output. Answers without a price are told below it.
 COLUMNS = {
     "requests": "requests",
     "errors": "errors",
@@ -34,9 +34,9 @@ COLUMNS = {
     "cache_read_tokens": "cache read",
     "cache_write_tokens": "cache write",
     "output_tokens": "output",
-    "reasoning_tokens": "reasoning",
     "usd": "USD",
 }
+ALWAYS = ("requests", "input_tokens", "output_tokens", "usd")  # the others where there is something to tell
 FORMS = ("table", "chart", "csv", "json")
 # What a chart may show -> the figures that it adds up.
 MEASURES: Mapping[str, Sequence[str]] = {
@@ -81,14 +81,11 @@ def usage(*, config: Path | None, form: str, measure: str, **words: str) -> None
 
 
 def _table(told: Told) -> None:
-    names = [_names(row, told["by"]) for row in told["rows"]]
-    below = ["total", *[""] * (len(told["by"]) - 1)]
-    heads = [*told["by"], *COLUMNS.values()]
-    figures = [[_figure(name, row[name]) for name in COLUMNS] for row in (*told["rows"], told["total"])]
-    cells = [[*words, *row] for words, row in zip((*names, below), figures, strict=True)]
-    head, *rows = aligned([heads, *cells], len(told["by"]))
+    shown = [name for name in COLUMNS if name in ALWAYS or told["total"][name]]
+    below = {**told["total"], **dict.fromkeys(told["by"], ""), told["by"][0]: "total"}
+    rows = [[*_names(row, told["by"]), *(_figure(name, row[name]) for name in shown)] for row in (*told["rows"], below)]
     click.echo(f"Used {_span(told)}\n")
-    table(head, rows)
+    table([*told["by"], *(COLUMNS[name] for name in shown)], rows, words=len(told["by"]))
     if told["total"]["unpriced"]:
         click.echo(f"\n{told['total']['unpriced']} answers are of models whose price nobody knows; see [[price]].")
 
@@ -122,7 +119,7 @@ def _span(told: Told) -> str:
 
 
 def _names(row: Told, by: Sequence[str]) -> list[str]:
-    return [printable(str(row[group])) or "-" for group in by]
+    return [printable(row[group]) for group in by]
 
 
 def _figure(name: str, value: float) -> str:
