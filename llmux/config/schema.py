@@ -45,7 +45,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -199,7 +199,9 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}

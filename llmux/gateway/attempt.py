@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from llmux.clock import Clock
-from llmux.dialects.base import Dialect, Form
+from llmux.dialects.base import Decoder, Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
@@ -125,13 +125,17 @@ async def _begin(reply: Reply, asked: _Asked, clock: Clock, deadline: float) -> 
     form = dialect.form(request.form if outgoing.verbatim else "")
     if _streams(request, reply.headers.get("content-type", ""), form):
         verbatim = outgoing.verbatim and request.stream
-        decoder = form.verbatim() if verbatim else dialect.decoder(outgoing.names)
+        decoder = _verbatim(form, outgoing) if verbatim else dialect.decoder(outgoing.names)
         return Answer(reply, decoder, clock, deadline, asked.normaliser)
     body = await read_all(reply, clock, deadline, ANSWER_LIMIT)
     if outgoing.verbatim and not request.stream:
         return WholeAnswer((form.verbatim_response(body),))
     events = tuple(explode(dialect.decode_response(body, outgoing.names)))
     return WholeAnswer(asked.normaliser.feed(events) if asked.normaliser else events)
+
+
+def _verbatim(form: Form, outgoing: Outgoing) -> Decoder:
+    return form.verbatim() if outgoing.metering is None else outgoing.metering.decoder()
 
 
 def _streams(request: Request, content_type: str, form: Form) -> bool:

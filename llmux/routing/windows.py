@@ -79,6 +79,13 @@ def wait(window: Window, now: float, previous: float, current_before: float, spe
     return span - now % span + MARGIN
 
 
+def used(window: Window, now: float, previous: float, current: float) -> float:
+    """What of `window` is used, where its counters hold `previous` and `current`: an estimate where it slides."""
+    if window.seconds == FOREVER or window.kind != "sliding":
+        return current
+    return current + previous * (1 - now % window.seconds / window.seconds)
+
+
 def wait_for(spend: float, limit: float, span: float, now: float, previous: float, current: float) -> float:
     """Seconds until `spend` fits under `limit` per sliding `span`; 0.0 is now, infinite is never.
 

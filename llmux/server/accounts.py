@@ -48,7 +48,7 @@ class AccountsEndpoint:
         admit(inbound, self._desk)
         done = await self._desk.current().accounts.reset(await read_body(inbound))
         target = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in done.items())
-        self._desk.tell(Administered("quota reset", target, inbound.remote or ""))
+        self._desk.tell(Administered("quota reset", target, inbound[RECORD].remote))
         return _json({"reset": done})
 
 

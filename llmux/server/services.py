@@ -4,7 +4,9 @@ A reload hands it another; a request keeps the one it began with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+import msgspec
 
 from llmux.clock import Clock
 from llmux.config.schema import Cors
@@ -17,6 +19,7 @@ from llmux.ir.request import Request
 from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
+from llmux.server.attempts import Attempts
 from llmux.server.auth import Door
 from llmux.telemetry import Listener
 
@@ -45,6 +48,25 @@ class Accounts(Value):
     reset: Callable[[bytes], Awaitable[Mapping[str, Any]]]
 
 
+class KeyOffice(Protocol):
+    """API keys, for who administers them: bodies of requests in, JSON objects out. All raise GatewayError."""
+
+    async def make(self, body: bytes) -> Mapping[str, Any]:
+        """A new one, with its secret, which is told this once."""
+
+    async def every(self) -> Sequence[Mapping[str, Any]]:
+        """All of them."""
+
+    async def find(self, key_id: str) -> Mapping[str, Any]:
+        """One of them."""
+
+    async def change(self, key_id: str, body: bytes) -> Mapping[str, Any]:
+        """It, as it is from now on."""
+
+    async def revoke(self, key_id: str) -> Mapping[str, Any]:
+        """What has been revoked."""
+
+
 class Services(Value, kw_only=True):
     """One generation of the house, as the server sees it."""
 
@@ -58,17 +80,21 @@ class Services(Value, kw_only=True):
     door: Door
     library: Library
     accounts: Accounts
+    keys: KeyOffice
+    audit: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]  # so many of the last changes, the newest first
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect
     log_bodies: bool = False  # tell what clients say and hear
     admin_key: bytes = b""  # the digest of the key of who runs the gateway; b"": nobody administers it over HTTP
+    login_attempts: int = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
 
 
 class Desk(Value):
-    """What outlives a reload: the current services, time, and where facts go."""
+    """What outlives a reload: the current services, time, where facts go, and who has brought wrong keys."""
 
     current: Callable[[], Services]
     clock: Clock
     tell: Listener
     next_id: Callable[[], str]
+    attempts: Attempts = msgspec.field(default_factory=Attempts)
