@@ -7,9 +7,9 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import aiohttp
 
@@ -36,7 +36,7 @@ from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
+from llmux.gateway.ledger import Ledger, Standing
 from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
@@ -47,10 +47,11 @@ from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Metrics, Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
 from llmux.routing.catalog import Catalog
-from llmux.routing.offers import offers
+from llmux.routing.offers import names, offers
 from llmux.server.auth import Door, digest
 from llmux.server.services import Accounts, Library, Services
 from llmux.store.archive import Archive
@@ -78,11 +79,14 @@ class Ground(Value):
     refused: RefusedProofs
     next_id: Callable[[], str]
     started: float  # Unix seconds
+    metrics: Metrics | None
 
 
 @asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
+async def open_ground(
+    loaded: Loaded, tell: Voice, clock: Clock | None = None, metrics: Metrics | None = None
+) -> AsyncGenerator[Ground, None]:
+    """Opens in order, closes in reverse, also when the third of four fails to open. `metrics`: one of those who hear.
 
     Raises:
         StoreNotOpenedError: the store cannot be used.
@@ -116,6 +120,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             refused=RefusedProofs(),
             next_id=ids(),
             started=clock.now(),
+            metrics=metrics,
         )
 
 
@@ -173,11 +178,35 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
         accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
         noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
+
+
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:

@@ -39,6 +39,8 @@ class AttemptFailed(Fact):
     message: str
     after_s: float
     cooldown_s: float = 0.0
+    provider: str = ""
+    model: str = ""  # as the backend knows it
 
 
 class CooldownStarted(Fact):
@@ -71,10 +73,11 @@ class AnswerRepaired(Fact):
 
 
 class RequestStarted(Fact):
-    """An inbound request has come. Every one finishes."""
+    """An inbound request has come. Every one finishes. `traceparent` is the client's (W3C Trace Context), if any."""
 
     request_id: str
     path: str
+    traceparent: str = ""
 
 
 class Spent(Fact, kw_only=True):
@@ -92,6 +95,7 @@ class Spent(Fact, kw_only=True):
     usage: Usage
     usd: float | None
     complete: bool
+    took_s: float = 0.0  # s since the try began
     user: str = ""
     project: str = ""
 
@@ -113,6 +117,14 @@ class RequestFinished(Fact, kw_only=True):
     duration_s: float
     error: str = ""
     remote: str = ""
+    finish_reason: str = ""
+
+
+class CacheUsed(Fact):
+    """What the cache did for a request. `outcome`: hit | miss | coalesced (with an equal one) | bypass."""
+
+    request_id: str
+    outcome: str
 
 
 class ConfigReloaded(Fact):

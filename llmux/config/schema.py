@@ -170,6 +170,19 @@ class Conversation(Section):
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
 
 
+class Metrics(Section):
+    """What is counted for Prometheus, at /metrics."""
+
+    enabled: bool = True
+    auth: Literal["auto", "none", "token", "admin"] = "auto"  # who may scrape; auto: admin, if there is an admin_key
+
+
+class Otel(Section):
+    """Traces and metrics for an OpenTelemetry collector. Off unless `endpoint` names one."""
+
+    endpoint: str = ""  # http or https, without the path of a signal: "http://localhost:4318"
+
+
 class Cors(Section):
     """Which web pages may call llmux from a browser. Off unless `origins` names some."""
 
@@ -213,3 +226,5 @@ class Config(Section):
     conversation: Conversation = Conversation()
     media: Media = Media()
     cors: Cors = Cors()
+    metrics: Metrics = Metrics()
+    otel: Otel = Otel()

@@ -14,6 +14,8 @@ from llmux.config.schema import (
     Conversation,
     Cors,
     Media,
+    Metrics,
+    Otel,
     Price,
     Provider,
     Role,
@@ -44,8 +46,11 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Conversation: ("conversation",),
     Media: ("media",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
 NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED |= {"metrics", "otel"}
 
 
 def shown(kind: type[Section]) -> Any:
