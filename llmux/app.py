@@ -14,6 +14,12 @@ from typing import TypeVar
 import aiohttp
 
 from llmux import __version__
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cache import Cache
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
+from llmux.cache.tasks import Tasks
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -47,9 +53,11 @@ from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
+from llmux.routing.catalog import backend_model
 from llmux.routing.offers import offers
+from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import Library, Services
+from llmux.server.services import CacheDesk, Library, Services
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
@@ -68,6 +76,7 @@ class Ground(Value):
     limits: Keeper
     archive: Archive
     shelf: Shelf
+    cache: Cache
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
@@ -91,6 +100,8 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
         ledger = Ledger(store, clock, tell, limits)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
         yield Ground(
@@ -102,6 +113,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             registry=registry,
             archive=archive,
             shelf=shelf,
+            cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
             next_id=ids(),
@@ -145,7 +157,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -157,11 +171,12 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
         door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        noticed=_noticed(config, places),
     )
     return House(services, assembled)
 
@@ -184,6 +199,32 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
         return respond
     memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
     return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> str:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan[:1]
+        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
 
 
 def _whole(

@@ -4,6 +4,7 @@ No fact holds a key, and none but BodySeen holds a prompt.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from llmux.ir.usage import Usage
 from llmux.ir.value import Value
@@ -94,6 +95,18 @@ class Spent(Fact, kw_only=True):
     complete: bool
     user: str = ""
     project: str = ""
+
+
+# What became of a request at the cache: "coalesced" joined the same question on its way, "bypass" had nothing to do
+# with the cache.
+CacheOutcome = Literal["hit", "coalesced", "miss", "bypass"]
+
+
+class CacheUsed(Fact):
+    """A request has been looked up among the answers that are kept."""
+
+    request_id: str
+    outcome: CacheOutcome
 
 
 class RequestFinished(Fact, kw_only=True):

@@ -32,6 +32,13 @@ class Library(Value):
     forget: Callable[[Client, str, str], Awaitable[None]]
 
 
+class CacheDesk(Value):
+    """The cache, as its administrator sees it. `clear` takes a glob of models, and says how many answers it forgot."""
+
+    stats: Callable[[], Mapping[str, Any]]
+    clear: Callable[[str], Awaitable[int]]
+
+
 class Services(Value, kw_only=True):
     """One generation of the house, as the server sees it."""
 
@@ -44,6 +51,7 @@ class Services(Value, kw_only=True):
     cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
     door: Door
     library: Library
+    cache: CacheDesk | None = None
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect

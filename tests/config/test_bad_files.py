@@ -187,7 +187,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
         '[store]\nurl = "redis://h"',
         ['store.url: Redis arrives later; expected "memory:" or "sqlite:[path]"'],
     ),
-    "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
+    "a cache for no time": ("[cache]\nttl = 0", ["cache.ttl: expected float > 0.0"]),
     # --- much at once
     "everything": (
         'port = "x"\nhots = 1\n[provider.a]\nbase_ulr = 1\n[[backend]]\nmodel = "openia:m"\nweight = -1',

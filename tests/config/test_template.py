@@ -10,6 +10,7 @@ import pytest
 
 from llmux.config.schema import (
     Backend,
+    Cache,
     Config,
     Conversation,
     Cors,
@@ -40,10 +41,11 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Cache: ("cache",),
     Media: ("media",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "cache", "media", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:
