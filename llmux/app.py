@@ -148,7 +148,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
         Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
-        ground.refused,
+        ground.refused, assembled.price_of,
     )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)

@@ -36,6 +36,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "text for a number": ('port = "80"', ["port: expected int, got str"]),
     "a number for text": ("host = 1", ["host: expected str, got int"]),
     "a number for a secret": ("admin_key = 1", ["admin_key: expected str, got int"]),
+    "a price below nothing": (
+        '[[price]]\nmodel = "a"\ninput = -1\noutput = 1',
+        ["price[0].input: expected float >= 0.0"],
+    ),
+    "half a price": ('[[price]]\nmodel = "a"\ninput = 1', ["price[0].output: missing"]),
+    "a backend's price with a slip": (
+        '[[backend]]\nmodel = "demo:a"\nprice = { input = 1, output = 2, cash_read = 3 }',
+        ['backend[0].price.cash_read: unknown key; did you mean "cache_read"?'],
+    ),
+    "a number for a price": (
+        '[[backend]]\nmodel = "demo:a"\nprice = 3',
+        ["backend[0].price: expected a table, got int"],
+    ),
     "a date": ("host = 2020-01-01", ["host: expected str, got date"]),
     "a number for a switch": ("https_enabled = 1", ["https_enabled: expected bool, got int"]),
     "a table for a number": ("[port]", ["port: expected int, got a table"]),
