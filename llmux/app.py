@@ -15,6 +15,12 @@ import aiohttp
 
 from llmux import __version__
 from llmux.access.access import Access
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cache import Cache
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
+from llmux.cache.tasks import Tasks
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -50,10 +56,11 @@ from llmux.ir.value import Value
 from llmux.metrics.base import Metrics, Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.catalog import Catalog
+from llmux.routing.catalog import Catalog, backend_model
 from llmux.routing.offers import names, offers
+from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import Accounts, Library, Services
+from llmux.server.services import Accounts, CacheDesk, Library, Services
 from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
@@ -74,6 +81,7 @@ class Ground(Value):
     archive: Archive
     access: Access
     shelf: Shelf
+    cache: Cache
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
@@ -104,6 +112,8 @@ async def open_ground(
         access = Access(archive, clock)
         tell.join(access.audit)
         stack.push_async_callback(access.close)
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
         yield Ground(
@@ -116,6 +126,7 @@ async def open_ground(
             archive=archive,
             access=access,
             shelf=shelf,
+            cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
             next_id=ids(),
@@ -160,7 +171,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -174,6 +187,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         keys=ground.access.register,
         audit=ground.access.audit.entries,
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
@@ -182,7 +196,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        noticed=_noticed(config, places),
     )
     return House(services, assembled)
 
@@ -234,6 +248,32 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
         return respond
     memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
     return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> str:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan[:1]
+        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
 
 
 def _whole(

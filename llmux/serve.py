@@ -119,7 +119,13 @@ class Serving:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
             ground = self._ground
-            work = (ground.ledger.run(), ground.registry.run(self.furnish), ground.access.run(), self._watch_files())
+            work = (
+                ground.ledger.run(),
+                ground.registry.run(self.furnish),
+                ground.access.run(),
+                ground.cache.run(),
+                self._watch_files(),
+            )
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()

@@ -14,7 +14,7 @@ from aiohttp import web
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import MethodNotAllowed, NotFound
-from llmux.server import accounts, kept, keys, metrics
+from llmux.server import accounts, caching, kept, keys, metrics
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
@@ -38,7 +38,13 @@ class Routes:
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        own = (kept.routes(dialects, desk), keys.routes(desk), accounts.routes(desk), metrics.routes(desk))
+        own = (
+            kept.routes(dialects, desk),
+            keys.routes(desk),
+            accounts.routes(desk),
+            metrics.routes(desk),
+            caching.routes(desk),
+        )
         for method, path, handler in itertools.chain(*own):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}

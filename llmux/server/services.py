@@ -67,6 +67,13 @@ class KeyOffice(Protocol):
         """What has been revoked."""
 
 
+class CacheDesk(Value):
+    """The cache, as its administrator sees it. `clear` takes a glob of models, and says how many answers it forgot."""
+
+    stats: Callable[[], Mapping[str, Any]]
+    clear: Callable[[str], Awaitable[int]]
+
+
 class Services(Value, kw_only=True):
     """One generation of the house, as the server sees it."""
 
@@ -82,6 +89,7 @@ class Services(Value, kw_only=True):
     accounts: Accounts
     keys: KeyOffice
     audit: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]  # so many of the last changes, the newest first
+    cache: CacheDesk | None = None
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect

@@ -230,7 +230,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
             "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
         )
     },
-    "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
+    "a cache for no time": ("[cache]\nttl = 0", ["cache.ttl: expected float > 0.0"]),
     # --- much at once
     "everything": (
         'port = "x"\nhots = 1\n[provider.a]\nbase_ulr = 1\n[[backend]]\nmodel = "openia:m"\nweight = -1',
