@@ -183,17 +183,20 @@ class Ledger:
         Raises:
             StoreError: windows are as they were.
         """
-        await self._resets.reset([f"{OF_BACKENDS}{name}" for name in names])
+        await self._rests.refresh()
+        await self._resets.empty([f"{OF_BACKENDS}{name}" for name in names])
         now = self._clock.now()
         for key, rest in self._rests.values.items():
             if key[0] in names:
                 self._rests.remove(key)
                 if rest.until > now:
                     self._tell(CooldownEnded(key[0]))
+        await self._write()  # others hear of it at their next look
 
     async def reset_client(self, name: str) -> None:
         """Empty a client's windows, likewise. Raises StoreError."""
-        await self._resets.reset([f"{OF_CLIENTS}{name}"])
+        await self._resets.empty([f"{OF_CLIENTS}{name}"])
+        await self._write()
 
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
         """How each backend stands, as this process knows it; the next refresh looks at their windows."""
@@ -232,13 +235,14 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is still to be written. The store stays open: it is its opener's to close."""
-        self.usage.write()
-        try:
-            await self._books.flush()
-        except StoreError:
-            return  # told; and there is no next time
+        await self._write()
 
     # --- inside ---
+
+    async def _write(self) -> None:
+        self.usage.write()
+        with contextlib.suppress(StoreError):  # told; if there is a next time, it may do better
+            await self._books.flush()
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
         rest = self._rest(backend.name, model, now) if self._rests.values else None
