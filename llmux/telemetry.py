@@ -4,6 +4,7 @@ No fact holds a key, and none but BodySeen holds a prompt.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from llmux.ir.usage import Usage
 from llmux.ir.value import Value
@@ -100,6 +101,18 @@ class Spent(Fact, kw_only=True):
     project: str = ""
 
 
+# What became of a request at the cache: "coalesced" joined the same question on its way, "bypass" had nothing to do
+# with the cache.
+CacheOutcome = Literal["hit", "coalesced", "miss", "bypass"]
+
+
+class CacheUsed(Fact):
+    """A request has been looked up among the answers that are kept."""
+
+    request_id: str
+    outcome: CacheOutcome
+
+
 class RequestFinished(Fact, kw_only=True):
     """One inbound request is over; what the log line says. Times are in seconds."""
 
@@ -118,13 +131,6 @@ class RequestFinished(Fact, kw_only=True):
     error: str = ""
     remote: str = ""
     finish_reason: str = ""
-
-
-class CacheUsed(Fact):
-    """What the cache did for a request. `outcome`: hit | miss | coalesced (with an equal one) | bypass."""
-
-    request_id: str
-    outcome: str
 
 
 class ConfigReloaded(Fact):

@@ -45,7 +45,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -143,6 +143,20 @@ class Token(Section):
     max_usd: Positive | None = None  # in all
 
 
+class Cache(Section):
+    """Answers that are told again to whoever asks exactly the same."""
+
+    enabled: bool = False
+    ttl: Positive = 300  # s for which an answer is told again
+    max_mb: Positive = 64  # of all answers, in the memory of each worker
+    max_entries: Amount = 10_000  # there
+    max_entry_mb: Positive = 1  # of one answer; a larger one is not kept
+    shared: Literal["client", "all"] = "client"  # who hears an answer again: who got it, or every client
+    by_backend: bool = False  # only an answer of the backend that would be asked now
+    tools: bool = False  # also where the model may call tools
+    store: bool = True  # a store that machines share holds them too
+
+
 class Media(Section):
     """What clients point at, for backends that follow no links."""
 
@@ -212,7 +226,9 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}
@@ -222,6 +238,7 @@ class Config(Section):
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
     conversation: Conversation = Conversation()
+    cache: Cache = Cache()
     media: Media = Media()
     cors: Cors = Cors()
     metrics: Metrics = Metrics()

@@ -10,6 +10,7 @@ import pytest
 
 from llmux.config.schema import (
     Backend,
+    Cache,
     Config,
     Conversation,
     Cors,
@@ -44,13 +45,16 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Cache: ("cache",),
     Media: ("media",),
     Cors: ("cors",),
     Metrics: ("metrics",),
     Otel: ("otel",),
 }
-NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "cors"}
-NESTED |= {"metrics", "otel"}
+NESTED = {
+    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "cors",
+    "metrics", "otel",
+}  # fmt: skip
 
 
 def shown(kind: type[Section]) -> Any:
