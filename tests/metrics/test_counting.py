@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmux.metrics.counting import MOST_CLIENTS, MOST_FAILED
 from llmux.metrics.names import MOST
 from llmux.telemetry import CacheUsed, Fact, Notice, RequestStarted, StoreFault
 from tests.metrics.counts import FINISHED, SPENT, STARTED, WHICH, Ear, Samples, asked, failed
@@ -107,8 +108,8 @@ def test_a_flood_of_names_makes_few_series() -> None:
     assert {"sonnet", "m3", "other"} <= series(ear, "model")
     assert len(series(ear, "model")) <= MOST + 3  # sonnet, the rest, none
     assert {"team", "other"} <= series(ear, "client")
-    assert len(series(ear, "client")) <= MOST + 3
-    assert len(ear.listen._over) <= 2 * MOST + 3  # what is remembered is bounded too
+    assert len(series(ear, "client")) <= MOST_CLIENTS + 3
+    assert len(ear.listen._over) <= MOST + MOST_CLIENTS + 3  # what is remembered is bounded too
 
 
 def test_no_name_of_a_request_or_an_address_is_a_label() -> None:
@@ -116,6 +117,11 @@ def test_no_name_of_a_request_or_an_address_is_a_label() -> None:
     assert not {"192.0.2.7", "req_1"} & {
         value for family in ear.registry.collect() for one in family.samples for value in one.labels.values()
     }
+
+
+def test_tries_that_fail_after_their_request_are_forgotten_in_time() -> None:
+    ear = Ear().hear(*(failed("a", request_id=f"req_{number}") for number in range(2 * MOST_FAILED)))
+    assert len(ear.listen._failed) == MOST_FAILED
 
 
 def test_nothing_is_remembered_of_a_request_that_is_over() -> None:
