@@ -37,7 +37,7 @@ def health(address: Address, *, deep: bool = False, patience: float = PATIENCE_S
     """What the gateway says of its health, or None when no llmux answers within `patience` seconds."""
     headers = {"authorization": f"Bearer {address.token}"} if address.token else {}
     try:
-        connection = _connection(address, patience)
+        connection = connect(address, patience)
         connection.request("GET", "/health?deep=true" if deep else "/health", headers=headers)
         told = json.loads(connection.getresponse().read())
         connection.close()
@@ -46,7 +46,8 @@ def health(address: Address, *, deep: bool = False, patience: float = PATIENCE_S
     return told if isinstance(told, dict) and "status" in told else None
 
 
-def _connection(address: Address, patience: float) -> http.client.HTTPConnection:
+def connect(address: Address, patience: float) -> http.client.HTTPConnection:
+    """A connection to it, which opens with its first request. `patience`: seconds for each of its steps."""
     parts = urlsplit(address.url)
     host = parts.hostname or ""
     if parts.scheme == "http":

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("llmux.cli.init", "Write a configuration to begin with."),
     "models": ("llmux.cli.models", "Show what can be asked for, at whom, and what it can do."),
     "doctor": ("llmux.cli.doctor", "Find what is broken, and say how to mend it."),
+    "keys": ("llmux.cli.keys", "Make, list and revoke API keys."),
     "launch": ("llmux.cli.launch", "Start a client, such as Claude Code, on this gateway."),
     "mock": ("llmux.cli.mock", "Serve the demo provider over HTTP, to try things on."),
     "completion": ("llmux.cli.completion", "Print the script that completes llmux in a shell."),
