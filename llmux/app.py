@@ -41,6 +41,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.quota import Quota
 from llmux.gateway.registry import Registry, Source
 from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
@@ -48,9 +49,10 @@ from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
+from llmux.routing.catalog import Catalog
 from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
-from llmux.server.services import Library, Services
+from llmux.server.services import Accounts, Library, Services
 from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
@@ -92,6 +94,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
+        tell.join(ledger.usage.hear)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
         access = Access(archive, clock)
@@ -169,6 +172,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        accounts=_accounts(config, ground, assembled.catalog),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
         noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
@@ -181,6 +185,13 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:
+    """What was used and what is left, for whoever may ask."""
+    clients = tuple(Client(name, windows=windows(token)) for name, token in config.tokens.items())
+    quota, usage = Quota(catalog, ground.ledger, ground.clock, clients), ground.ledger.usage
+    return Accounts(usage.tell, quota.tell, quota.of, quota.reset)
 
 
 def _bytes(mebibytes: float) -> int:
@@ -208,11 +219,11 @@ def _whole(
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
+    dialect, maker, hear = TABLE[endpoint.dialect], endpoint.maker, ground.ledger.hearsay.hear
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker, hear)
     transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker, hear)
 
 
 def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:

@@ -10,7 +10,7 @@ import click
 
 from llmux.access.key import camel
 from llmux.cli import configured
-from llmux.cli.admin import office
+from llmux.cli.office import office
 from llmux.cli.terminal import Failure, heading, table
 from llmux.gateway.budget import SPANS
 from llmux.routing.assemble import WINDOWS

@@ -28,12 +28,16 @@ UNSEEN = ("anthropic-ratelimit-unified-", "openai-organization", "openai-project
 
 
 class Route(Value):
-    """A way to a provider: who it is, how it is reached, and why it lets us in. `sign` gives the headers that do so."""
+    """A way to a provider: who it is, how it is reached, and why it lets us in. `sign` gives the headers that do so.
+
+    `hear` is told the head of every answer: whose it is, the backend's name, its status and its headers.
+    """
 
     dialect: Dialect
     transport: Transport
     sign: Callable[[Context], Mapping[str, str]]
     maker: str = ""
+    hear: Callable[[str, int, Mapping[str, str]], None] = lambda _backend, _status, _headers: None
 
 
 class Attempt(Value):
@@ -71,6 +75,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}
     reply = await route.transport.open(Call(outgoing.path, headers, outgoing.body), patience)
+    route.hear(to.backend.name, reply.status, reply.headers)
     meant = None if outgoing.verbatim else _normaliser(request, to, outgoing.unstopped)
     try:
         answer = await _begin(reply, _Asked(request, outgoing, route.dialect, meant), clock, deadline)

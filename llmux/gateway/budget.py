@@ -13,7 +13,7 @@ from llmux.errors import OurLimit
 from llmux.gateway.books import Books
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
-from llmux.routing.windows import Slot, slot, used, wait
+from llmux.routing.windows import Slot, belongs, slot, used, wait
 from llmux.store.base import StoreError
 
 SPANS: Mapping[int, str] = {
@@ -142,6 +142,11 @@ class Budget:
                 retry_after = None if math.isinf(longest) else longest
                 raise charge.error(f"{charge.whose} has used up its {said(place.window)}", retry_after=retry_after)
         return reservations
+
+    def forget(self, account: str) -> None:
+        """Its windows have been emptied in the store: know nothing of them, and owe it nothing."""
+        self._seen = {key: seen for key, seen in self._seen.items() if not belongs(account, key)}
+        self._books.forgive(lambda key: belongs(account, key))
 
     async def refresh(self) -> None:
         """Look at what is watched, as the store has it. Raises StoreError."""

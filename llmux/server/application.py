@@ -13,7 +13,7 @@ from aiohttp import web
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import MethodNotAllowed, NotFound
-from llmux.server import kept, keys
+from llmux.server import accounts, kept, keys
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
@@ -37,9 +37,7 @@ class Routes:
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        for method, path, handler in kept.routes(dialects, desk):
-            rows.setdefault(method, []).append((path, handler))
-        for method, path, handler in keys.routes(desk):
+        for method, path, handler in (*kept.routes(dialects, desk), *keys.routes(desk), *accounts.routes(desk)):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}
         self._posts = self._tables["POST"]

@@ -35,6 +35,19 @@ class Library(Value):
     forget: Callable[[Client, str, str], Awaitable[None]]
 
 
+class Accounts(Value):
+    """What was used, and what is left. All raise GatewayError.
+
+    `usage` takes the words of a query, and is of one client only where one is given. `quota` is of all backends, `left`
+    of one client's windows; `reset` takes the body of a request that says which.
+    """
+
+    usage: Callable[[Mapping[str, str], Client | None], Awaitable[Mapping[str, Any]]]
+    quota: Callable[[], Awaitable[Mapping[str, Any]]]
+    left: Callable[[Client], Awaitable[Sequence[Mapping[str, Any]]]]
+    reset: Callable[[bytes], Awaitable[Mapping[str, Any]]]
+
+
 class KeyOffice(Protocol):
     """API keys, for who administers them: bodies of requests in, JSON objects out. All raise GatewayError."""
 
@@ -66,6 +79,7 @@ class Services(Value, kw_only=True):
     cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
     door: Door
     library: Library
+    accounts: Accounts
     keys: KeyOffice
     audit: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]  # so many of the last changes, the newest first
     cors: Cors = Cors()

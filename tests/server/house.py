@@ -25,7 +25,7 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, Keys, digest
-from llmux.server.services import Desk, KeyOffice, Library, Services
+from llmux.server.services import Accounts, Desk, KeyOffice, Library, Services
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -56,6 +56,11 @@ async def answers(request: Request, context: Context) -> AsyncGenerator[Batch, N
 async def no_answer(client: Client, dialect: str, answer_id: str) -> Any:
     """Nothing is kept here."""
     raise AnswerNotFound(f"Response with id '{answer_id}' not found.")
+
+
+async def nothing(*_: object) -> Any:
+    """Nothing was used here, and nothing is limited."""
+    return {}
 
 
 class NoOffice:
@@ -115,6 +120,7 @@ async def running(  # one option for each thing that a test may want to be other
     log_bodies: bool = False,
     usage: Usage | GatewayError = USAGE,  # of embeddings
     library: Library | None = None,
+    accounts: Accounts | None = None,
     keys: Keys | None = None,
     keys_required: bool = False,
     office: KeyOffice | None = None,
@@ -149,6 +155,7 @@ async def running(  # one option for each thing that a test may want to be other
         explain=explain,
         health=health,
         cards=lambda client: [card for card in CARDS if not client.models or card.id in client.models],
+        accounts=accounts or Accounts(nothing, nothing, nothing, nothing),
         door=Door(
             {digest(key): client for key, client in (tokens or {}).items()},
             allow_anonymous=anonymous,
