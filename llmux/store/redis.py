@@ -37,6 +37,10 @@ from llmux.store.scripts import ADD, LIST, PUT, REMOVE, TRIM
 # Seconds that a verb may take, with a new connection if it needs one, before it is a StoreError.
 PATIENCE = 0.5
 
+# Seconds after that for which nobody waits: it is a StoreError at once. Then one asks for all, until it has answered.
+# A little less than the ledger's second, so that it is usually the ledger that asks, and no request.
+AWAY_FOR = 0.9
+
 # Seconds that opening waits for an answer. Nobody is served by then.
 OPEN_PATIENCE = 2.0
 
@@ -64,6 +68,7 @@ class RedisStore:
 
     def __init__(self, url: str, clock: Clock, patience: float = PATIENCE) -> None:
         self._clock, self._patience, self._closed = clock, patience, False
+        self._silent, self._asked_again_at = False, 0.0  # monotonic seconds
         _try(url)
         # No second try: it might add twice. The ledger owes what has failed, and asks again in its own time.
         pool = BlockingConnectionPool.from_url(
@@ -129,13 +134,25 @@ class RedisStore:
     async def _ask(self, verb: Callable[[], Awaitable[Any]]) -> Any:
         if self._closed:
             raise StoreError("the store is closed")
+        if self._silent:
+            self._be_first()
         try:
             async with asyncio.timeout(self._patience):
-                return await verb()
+                answer = await verb()
         except TimeoutError:
+            self._silent, self._asked_again_at = True, self._clock.monotonic() + AWAY_FOR
             raise StoreError(f"Redis took longer than {self._patience} s") from None
         except (RedisError, OSError) as error:
             raise StoreError(f"Redis failed: {error}") from error
+        self._silent = False
+        return answer
+
+    def _be_first(self) -> None:
+        """Ask on behalf of all who will come. Raises StoreError: somebody has, and there is no answer yet."""
+        now = self._clock.monotonic()
+        if now < self._asked_again_at:
+            raise StoreError("Redis did not answer a moment ago")
+        self._asked_again_at = now + AWAY_FOR
 
 
 def _try(url: str) -> None:
