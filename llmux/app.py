@@ -12,8 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 import aiohttp
+import msgspec
 
 from llmux import __version__
+from llmux.admin.board import Board
+from llmux.admin.feed import Feed
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -30,6 +33,7 @@ from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
+from llmux.gateway.bulletin import Bulletin
 from llmux.gateway.counting import Counter
 from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
@@ -71,6 +75,8 @@ class Ground(Value):
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
+    feed: Feed
+    board: Board
     next_id: Callable[[], str]
     started: float  # Unix seconds
 
@@ -93,6 +99,8 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
         registry = Registry(store, clock)
         await registry.load()
+        feed = Feed(clock)
+        tell.join(feed)
         yield Ground(
             clock=clock,
             tell=tell,
@@ -104,6 +112,8 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             shelf=shelf,
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
+            feed=feed,
+            board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
             next_id=ids(),
             started=clock.now(),
         )
@@ -131,6 +141,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -156,6 +167,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
         door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         cors=config.cors,
         keepalive=config.keepalive,

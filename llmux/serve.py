@@ -8,12 +8,14 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
+from llmux.admin.routes import routes
 from llmux.app import Ground, House, furnish, open_ground
 from llmux.clock import Clock, SystemClock
 from llmux.config.load import Loaded
@@ -65,7 +67,8 @@ class Serving:
         config, ground = self._loaded.config, self._ground
         desk = Desk(lambda: self.house.services, ground.clock, ground.tell, ground.next_id)
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
+        more = routes(desk, ground.board, TABLE)
+        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks, more=more)
         runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout)
         await runner.setup()
         try:
@@ -105,7 +108,13 @@ class Serving:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
-            work = (self._ground.ledger.run(), self._ground.registry.run(self.furnish), self._watch_files())
+            ground = self._ground
+            work = (
+                ground.ledger.run(),
+                ground.registry.run(self.furnish),
+                ground.board.run(self._standings),
+                self._watch_files(),
+            )
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()
@@ -117,6 +126,9 @@ class Serving:
     def furnish(self) -> None:
         """New requests see what the providers list now; running ones finish with what they saw."""
         self.house = furnish(self._loaded, self._ground)
+
+    def _standings(self) -> Sequence[Mapping[str, Any]]:
+        return self.house.services.standings()
 
     async def _watch_files(self) -> None:
         files = {str(path.resolve()) for path in self._loaded.files}

@@ -41,10 +41,13 @@ class Endpoint:
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
+        inbound[RECORD].dialect = self._dialect.name
+        return await self.answer(inbound, await self._desk.current().door.admit(inbound.headers, inbound.query))
+
+    async def answer(self, inbound: web.BaseRequest, client: Client) -> web.StreamResponse:
+        """Answer one call of a client that has been let in."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
-        record.dialect = self._dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
+        record.dialect, record.client = self._dialect.name, client.name
         body = await read_body(inbound)
         if services.log_bodies:
             self._see(record, "client", body)

@@ -35,7 +35,10 @@ class Operations:
 
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
-        client = await self._admit(request)
+        return await self.explained(request, await self._admit(request))
+
+    async def explained(self, request: web.BaseRequest, client: Client) -> web.Response:
+        """The same for a client that has been let in."""
         services = self._desk.current()
         body = await read_body(request)
         dialect = _dialect(request, services.dialects)
