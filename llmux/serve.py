@@ -112,7 +112,7 @@ class Serving:
             work = (
                 ground.ledger.run(),
                 ground.registry.run(self.furnish),
-                ground.board.run(self._standings),
+                ground.board.run(self.standings),
                 self._watch_files(),
             )
             background = [tasks.create_task(each) for each in work]
@@ -127,7 +127,8 @@ class Serving:
         """New requests see what the providers list now; running ones finish with what they saw."""
         self.house = furnish(self._loaded, self._ground)
 
-    def _standings(self) -> Sequence[Mapping[str, Any]]:
+    def standings(self) -> Sequence[Mapping[str, Any]]:
+        """How the backends of the house stand, the current one's."""
         return self.house.services.standings()
 
     async def _watch_files(self) -> None:

@@ -190,4 +190,7 @@ class Feed:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    """`text` as it can be shown: not too long, and without what is no character (half a pair, from a path's bytes)."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}..."
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -91,7 +91,7 @@ function tell(before, changed) {
 
 function theme() {
   const root = document.documentElement;
-  const name = () => say(byId("theme"), root.dataset.theme === "dark" ? "Light" : "Dark");
+  const name = () => say(byId("theme"), root.dataset.theme === "dark" ? "Light theme" : "Dark theme");
   byId("theme").addEventListener("click", () => {
     root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
     localStorage.setItem("llmux-theme", root.dataset.theme);

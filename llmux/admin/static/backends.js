@@ -19,14 +19,15 @@ function update(element, row) {
   state.firstChild.className = `pill ${row.state}`;
   say(state.firstChild, row.state);
   say(flying, whole(row.in_flight));
+  if (!windows.kept?.size) windows.replaceChildren();
   list(windows, (row.windows ?? []).map((use, place) => ({ ...use, place })), (use) => use.place, createWindow, updateWindow);
-  if (!row.windows?.length) say(windows, "no limit");
+  if (!windows.kept.size) say(windows, "no limit");
   list(note, notes(row), (line) => line[0], (line) => make("p", { class: line[0] }), (p, line) => say(p, line[1]));
 }
 
 function notes(row) {
   const lines = [];
-  if (row.rests_for > 0) lines.push(["bad", `${row.cause}: rests ${span(Math.max(row.rests_for, 1))} more${row.failures > 1 ? `, failed ${row.failures} times` : ""}`]);
+  if (row.rests_for > 0) lines.push(["bad", `${row.cause}: rests ${span(Math.ceil(row.rests_for))} more${row.failures > 1 ? `, failed ${row.failures} times` : ""}`]);
   if (row.models?.length) lines.push(["models", `does not know ${row.models.join(", ")}`]);
   if (row.left_out?.length) lines.push(["left-out", `does not take ${row.left_out.join(", ")}`]);
   return lines;

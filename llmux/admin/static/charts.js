@@ -12,7 +12,7 @@ const CHARTS = [
   {
     title: "Requests", bars: true, text: whole,
     lines: [{ name: "requests", of: "requests", color: "--one" }, { name: "errors", of: "errors", color: "--bad" }],
-    headline: (b) => [whole(sum("requests")(b)), `${whole(sum("errors")(b))} errors`],
+    headline: (b) => [whole(sum("requests")(b)), plural(sum("errors")(b), "error")],
   },
   {
     title: "Tokens", text: short,
@@ -33,6 +33,8 @@ const CHARTS = [
     },
   },
 ];
+
+const plural = (number, word) => `${whole(number)} ${word}${number === 1 ? "" : "s"}`;
 
 let range = "minutes";
 let shown = [];
@@ -96,7 +98,7 @@ function plot(one) {
   const bars = uPlot.paths.bars({ size: [0.8, 20] });
   return new uPlot({
     ...size(place),
-    padding: [6, 6, 0, 0],
+    padding: [10, 14, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },

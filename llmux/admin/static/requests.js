@@ -28,6 +28,8 @@ export function render(state) {
   list(byId("requests"), lines, (row) => `${row.id}${row.more ? " more" : ""}`, (row) => (row.more ? createMore(row) : create(row)), (element, row) => (row.more ? updateMore : update)(element, row));
 }
 
+const number = (value) => (value === null || value === undefined ? "–" : whole(value));
+
 function wanted(row) {
   const words = byId("filter").value.trim().toLowerCase();
   if (byId("failed").checked && !row.error && row.status < 400 && !row.failures.length) return false;
@@ -57,7 +59,6 @@ function update(element, row) {
   });
   status.className = row.status === 0 ? "muted" : row.status >= 400 || row.error ? "bad" : "ok";
   say(status, row.status === 0 ? "under way" : row.error ? `${row.status} ${row.error}` : String(row.status));
-  const number = (value) => (value === null || value === undefined ? "–" : whole(value));
   const texts = [number(row.input_tokens), number(row.output_tokens), span(row.first_event_s), span(row.duration_s), money(row.usd)];
   [input, output, first, took, cost].forEach((cell, place) => say(cell, texts[place]));
 }
@@ -78,10 +79,11 @@ function createMore(row) {
 
 function updateMore(element, row) {
   const facts = [
-    ["Request", [row.id, row.dialect && `${row.dialect} at ${row.path}`, row.stream ? "streamed" : "whole", row.worker && `worker ${row.worker}`].filter(Boolean).join(", ")],
-    ["Plan", row.plan.length ? row.plan.join(" › ") : "no backend could take it"],
+    ["Request", [row.id, row.client && `from ${row.client}`, row.dialect && `${row.dialect} at ${row.path}`, row.stream ? "streamed" : "whole", row.worker && `worker ${row.worker}`].filter(Boolean).join(", ")],
+    ["Plan", row.plan.length ? row.plan.join(", then ") : "no backend could take it"],
     ...Object.entries(row.refused).map(([name, reason]) => [`Not ${name}`, reason]),
     ...row.failures.map((failure) => [`${failure.backend} failed`, `${failure.error} after ${span(failure.after_s)}: ${failure.message}${failure.cooldown_s > 0 ? ` It rests for ${span(failure.cooldown_s)}.` : ""}`]),
+    ["Spent", `${number(row.input_tokens)} tokens in, ${number(row.output_tokens)} out, ${money(row.usd)}, first token after ${span(row.first_event_s)}`],
     ["Answered by", row.backend && row.status < 400 ? `${row.backend}, attempt ${row.attempts}` : row.status === 0 ? "not yet" : "nobody"],
   ];
   const dl = element.querySelector("dl");

@@ -83,7 +83,7 @@ async function explain(signal) {
   const response = await post("/admin/explain", byId("stream").checked, signal);
   if (!response.ok) return fail(message(await response.text()));
   const told = await response.json(), { needs, upstream } = told;
-  facts([["Plan", told.plan.join(" › ") || "nobody"], ["Tokens", `${whole(needs.tokens)} in, ${whole(needs.output_tokens)} out asked for`],
+  facts([["Plan", told.plan.join(", then ") || "nobody"], ["Tokens", `${whole(needs.tokens)} in, ${whole(needs.output_tokens)} out asked for`],
     ...(needs.capabilities.length ? [["Needs", needs.capabilities.join(", ")]] : []), ...(told.warnings.length ? [["Warnings", told.warnings.join(", ")]] : []),
     ...(upstream ? [["First asked", `${upstream.backend} for ${upstream.model}, ${upstream.lane ?? "not at all"}`]] : [])]);
   const refused = Object.entries(told.refused);
