@@ -11,7 +11,7 @@ import msgspec
 
 from llmux.admin.feed import Feed, Row, Tally
 from llmux.admin.news import News
-from llmux.admin.series import Bucket
+from llmux.admin.series import COARSE, FINE, Bucket
 from llmux.clock import Clock
 
 EVERY_S = 1.0
@@ -105,8 +105,8 @@ class Board:
         return Report(
             self._worker,
             tuple(feed.rows()),
-            feed.minutes.buckets,
-            feed.quarters.buckets,
+            feed.series.buckets(FINE),
+            feed.series.buckets(COARSE),
             feed.clients,
             tuple(feed.news),
             {standing["backend"]: standing["in_flight"] for standing in standings if standing["in_flight"]},

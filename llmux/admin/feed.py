@@ -22,8 +22,6 @@ MOST_CLIENTS = 200  # named ones; what further ones do is counted together
 OTHERS = "(others)"
 MOST_LISTED = 20  # refusals and failures of one request
 MOST_CHARACTERS = 300  # of a text that comes from outside
-MINUTES = (60, 61)  # the last hour: seconds of a bucket, and how many
-QUARTERS = (900, 97)  # the last day
 CLIENT_ERROR = 400
 GONE = 499  # the client left: nobody's error
 
@@ -82,7 +80,7 @@ class Feed:
         self._heard: Mapping[type[Fact], Callable[[Any], None]] = {}
         self.news = deque[News](maxlen=MOST_NEWS)
         self.clients: dict[str, Tally] = {}
-        self.minutes, self.quarters = Series(*MINUTES), Series(*QUARTERS)
+        self.series = Series()
         self._told = 0
 
     def listen(self, on: bool) -> None:
@@ -123,20 +121,21 @@ class Feed:
 
     def _spent(self, fact: Spent) -> None:
         """What was paid for. It is told before the request is over or, seldom, a little later."""
+        bucket, tally = self._counts(fact.client)
         row = self._open.get(fact.request_id)
-        counted = self._counting(fact.client)
         if row is not None:
-            row.input_tokens = (row.input_tokens or 0) + fact.usage.total_input_tokens
-            row.output_tokens = (row.output_tokens or 0) + fact.usage.output_tokens
-            self._count_tokens(counted, fact.usage.total_input_tokens, fact.usage.output_tokens)
+            read, written = fact.usage.total_input_tokens, fact.usage.output_tokens
+            row.input_tokens = (row.input_tokens or 0) + read
+            row.output_tokens = (row.output_tokens or 0) + written
+            bucket.input, bucket.output = bucket.input + read, bucket.output + written
+            tally.input, tally.output = tally.input + read, tally.output + written
         else:
             row = self._over.get(fact.request_id)
-        if fact.usd is None:
-            return
-        if row is not None:
-            row.usd = (row.usd or 0.0) + fact.usd
-        for count in counted:
-            count.usd += fact.usd
+        if fact.usd is not None:
+            bucket.usd += fact.usd
+            tally.usd += fact.usd
+            if row is not None:
+                row.usd = (row.usd or 0.0) + fact.usd
 
     def _finished(self, fact: RequestFinished) -> None:
         row = self._open.pop(fact.request_id, None)
@@ -145,22 +144,23 @@ class Feed:
             if not (fact.backend or (fact.dialect and fact.status >= CLIENT_ERROR)):
                 return
             row = Row(fact.request_id, self._clock.now() - fact.duration_s, _short(fact.model))
-        self._fill(row, fact)
         self._over[row.id] = row
         if len(self._over) > MOST_ROWS:
             self._over.popitem(last=False)
-        counted = self._counting(fact.client)
-        failed = (fact.status >= CLIENT_ERROR or bool(fact.error)) and fact.status != GONE
-        for count in counted:
-            count.requests += 1
-            count.errors += failed
-        if row.input_tokens is None and fact.usage is not None:  # nobody has told what was spent
-            row.input_tokens, row.output_tokens = fact.usage.total_input_tokens, fact.usage.output_tokens
-            self._count_tokens(counted, row.input_tokens, row.output_tokens)
+        bucket, tally = self._counts(fact.client)
+        bucket.requests += 1
+        tally.requests += 1
+        if (fact.error or fact.status >= CLIENT_ERROR) and fact.status != GONE:
+            bucket.errors += 1
+            tally.errors += 1
         if fact.first_event_s is not None:
             at = step(fact.first_event_s)
-            for bucket in (counted[0], counted[1]):
-                bucket.first[at] = bucket.first.get(at, 0) + 1
+            bucket.first[at] = bucket.first.get(at, 0) + 1
+        if row.input_tokens is None and fact.usage is not None:  # nobody has told what was spent
+            row.input_tokens, row.output_tokens = fact.usage.total_input_tokens, fact.usage.output_tokens
+            for count in (bucket, tally):
+                count.input, count.output = count.input + row.input_tokens, count.output + row.output_tokens
+        self._fill(row, fact)
 
     @staticmethod
     def _fill(row: Row, fact: RequestFinished) -> None:
@@ -168,20 +168,13 @@ class Feed:
         row.backend, row.attempts, row.status, row.stream = fact.backend, fact.attempts, fact.status, fact.stream
         row.first_event_s, row.duration_s, row.error = fact.first_event_s, fact.duration_s, fact.error
 
-    def _counting(self, client: str) -> tuple[Bucket, Bucket, Tally]:
+    def _counts(self, client: str) -> tuple[Bucket, Tally]:
         """Where what happens now is counted."""
-        now = self._clock.now()
         tally = self.clients.get(client)
         if tally is None:
             name = client if len(self.clients) < MOST_CLIENTS else OTHERS
             tally = self.clients.setdefault(name, Tally())
-        return self.minutes.at(now), self.quarters.at(now), tally
-
-    @staticmethod
-    def _count_tokens(counted: Iterable[Bucket | Tally], read: int, written: int) -> None:
-        for count in counted:
-            count.input += read
-            count.output += written
+        return self.series.at(self._clock.now()), tally
 
     def _hear(self, fact: Fact) -> None:
         if (news := read(fact, self._clock.now(), self._told)) is not None:

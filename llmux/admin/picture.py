@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from llmux.admin.board import Report
-from llmux.admin.feed import MINUTES, MOST_NEWS, MOST_ROWS, QUARTERS, Tally
-from llmux.admin.series import merged, told
+from llmux.admin.feed import MOST_NEWS, MOST_ROWS, Tally
+from llmux.admin.series import COARSE, FINE, Span, merged, told
 
 Picture = Mapping[str, Any]
 
@@ -19,8 +19,8 @@ def picture(reports: Sequence[Report], standings: Sequence[Mapping[str, Any]], n
         "workers": len(reports),
         "backends": _backends(reports, standings),
         "requests": _requests(reports),
-        "minutes": _series([report.minutes for report in reports], now, *MINUTES),
-        "quarters": _series([report.quarters for report in reports], now, *QUARTERS),
+        "minutes": _series([report.minutes for report in reports], FINE, now),
+        "quarters": _series([report.quarters for report in reports], COARSE, now),
         "clients": _clients(reports),
         "news": _news(reports),
     }
@@ -53,8 +53,8 @@ def _requests(reports: Sequence[Report]) -> dict[str, Any]:
     return {row.id: msgspec.to_builtins(row) | {"worker": worker} for row, worker in rows[-MOST_ROWS:]}
 
 
-def _series(series: Sequence[Mapping[int, Any]], now: float, span: int, keep: int) -> dict[str, Any]:
-    return {str(start): told(bucket) for start, bucket in merged(series, now - span * keep).items()}
+def _series(series: Sequence[Mapping[int, Any]], span: Span, now: float) -> dict[str, Any]:
+    return {str(start): told(bucket) for start, bucket in merged(series, span, now).items()}
 
 
 def _clients(reports: Sequence[Report]) -> dict[str, Any]:

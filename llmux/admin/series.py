@@ -6,7 +6,7 @@ percentile read from it is off by at most a tenth.
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,24 +26,53 @@ class Bucket(msgspec.Struct):
     first: dict[int, int] = {}
 
 
-class Series:
-    """Buckets of `span` seconds by their start (Unix seconds), the newest `keep` of them."""
+NOTHING = Bucket()
 
-    def __init__(self, span: int, keep: int) -> None:
-        self.span, self._keep = span, keep
-        self._start = -1
-        self._bucket = Bucket()
-        self.buckets: dict[int, Bucket] = {}
+
+class Span(NamedTuple):
+    """How long a bucket is, in seconds, and how many of them are kept."""
+
+    seconds: int
+    keep: int
+
+    def start(self, now: float) -> int:
+        """When the bucket of this moment begins."""
+        return int(now) // self.seconds * self.seconds
+
+
+FINE = Span(60, 61)  # the last hour
+COARSE = Span(900, 97)  # the last day
+
+Buckets = dict[int, Bucket]  # by their start, Unix seconds
+
+
+class Series:
+    """The last hour by the minute, and the last day by the quarter of an hour.
+
+    What happens is counted once, in this minute's bucket; it joins the others when the minute is over.
+    """
+
+    def __init__(self) -> None:
+        self._from, self._until = 0.0, 0.0
+        self._now = Bucket()
+        self._over: dict[Span, Buckets] = {FINE: {}, COARSE: {}}
 
     def at(self, now: float) -> Bucket:
-        """The bucket of this moment."""
-        start = int(now) // self.span * self.span
-        if start != self._start:
-            self._start = start
-            oldest = start - self._keep * self.span
-            self.buckets = {kept: bucket for kept, bucket in self.buckets.items() if kept > oldest}
-            self._bucket = self.buckets.setdefault(start, Bucket())
-        return self._bucket
+        """The bucket of this moment, to count in."""
+        if not self._from <= now < self._until:
+            self._over = {span: self.buckets(span) for span in self._over}
+            self._from, self._now = FINE.start(now), Bucket()
+            self._until = self._from + FINE.seconds
+        return self._now
+
+    def buckets(self, span: Span) -> Buckets:
+        """What has been counted until now."""
+        start, over = span.start(self._from), self._over[span]
+        if not self._until:
+            return over
+        oldest = start - span.keep * span.seconds
+        kept = {at: bucket for at, bucket in over.items() if at > oldest}
+        return kept | {start: added([kept.get(start, NOTHING), self._now])}
 
 
 def step(seconds: float) -> int:
@@ -77,10 +106,10 @@ def added(buckets: Iterable[Bucket]) -> Bucket:
     return total
 
 
-def merged(series: Iterable[Mapping[int, Bucket]], since: float) -> dict[int, Bucket]:
-    """The series of several workers as one, of the buckets that began after `since`."""
-    several = list(series)
-    starts = sorted({start for one in several for start in one if start > since})
+def merged(series: Iterable[Mapping[int, Bucket]], span: Span, now: float) -> Buckets:
+    """The buckets of several workers as one's, of the time that is kept."""
+    several, oldest = list(series), now - span.seconds * span.keep
+    starts = sorted({start for one in several for start in one if start > oldest})
     return {start: added(one[start] for one in several if start in one) for start in starts}
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from llmux.admin.feed import MOST_CLIENTS, MOST_OPEN, MOST_ROWS, OTHERS, Failure, Row
+from llmux.admin.series import COARSE, FINE
 from llmux.telemetry import (
     Administered,
     BodySeen,
@@ -52,7 +53,7 @@ def test_what_is_spent_is_counted_once(
     feed = heard(clock, *facts)
     (row,) = feed.rows()
     assert (row.input_tokens, row.output_tokens, row.usd) == expected
-    for counted in (feed.minutes.at(START), feed.quarters.at(START), feed.clients["ann"]):
+    for counted in (*feed.series.buckets(FINE).values(), *feed.series.buckets(COARSE).values(), feed.clients["ann"]):
         assert (counted.input, counted.output, counted.usd) == tuple(number or 0 for number in expected)
 
 
@@ -72,7 +73,7 @@ def test_what_is_a_request(clock: FakeClock, case: tuple[Fact, bool]) -> None:
     fact, shown = case
     feed = heard(clock, fact)
     assert len([*feed.rows()]) == shown
-    assert feed.minutes.at(START).requests == shown
+    assert feed.series.at(START).requests == shown
 
 
 # status and error -> is it an error?
@@ -82,12 +83,12 @@ ENDS = [(200, "", 0), (200, "BackendCut", 1), (429, "RateLimited", 1), (499, "Cl
 @pytest.mark.parametrize(("status", "error", "errors"), ENDS)
 def test_what_is_an_error(clock: FakeClock, status: int, error: str, errors: int) -> None:
     feed = heard(clock, planned(), finished(status=status, error=error))
-    assert feed.minutes.at(START).errors == feed.clients["ann"].errors == errors
+    assert feed.series.at(START).errors == feed.clients["ann"].errors == errors
 
 
 def test_time_to_the_first_token_is_counted(clock: FakeClock) -> None:
     feed = heard(clock, finished("r1"), finished("r2", first_event_s=None))
-    assert sum(feed.minutes.at(START).first.values()) == sum(feed.quarters.at(START).first.values()) == 1
+    assert sum(feed.series.at(START).first.values()) == 1
 
 
 def test_it_holds_no_more_than_its_bounds(clock: FakeClock) -> None:

@@ -18,8 +18,8 @@ WRONG_KEY = "Failed to load resource: the server responded with a status of 401 
 def test_the_page_in_a_browser(tmp_path: Path) -> None:
     with gateway(tmp_path) as process, chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme="light")
-        page.set_default_timeout(6000)
-        expect.set_options(timeout=6000)
+        page.set_default_timeout(15_000)
+        expect.set_options(timeout=15_000)
         told, asked = list[str](), set[str]()
         page.on("console", lambda message: told.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: told.append(str(error)))

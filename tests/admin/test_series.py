@@ -3,16 +3,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.admin.series import Bucket, Series, added, merged, percentile, step, told
+from llmux.admin.series import COARSE, FINE, Bucket, Series, added, merged, percentile, step, told
 
 SECONDS = st.floats(0.0011, 900)
 
 
 def test_a_bucket_is_of_its_span_and_old_ones_go() -> None:
-    series = Series(60, 3)
-    for now in (0, 59.9, 60, 121, 185, 130):
+    series, day = Series(), 86_400
+    assert series.buckets(FINE) == {}
+    for now in (day, day + 59.9, day + 60, day + 890, day + 900, day + 130, day + 890):
         series.at(now).requests += 1
-    assert {start: bucket.requests for start, bucket in series.buckets.items()} == {60: 1, 120: 2, 180: 1}
+    counted = {at - day: bucket.requests for at, bucket in series.buckets(FINE).items()}
+    assert counted == {0: 2, 60: 1, 120: 1, 840: 2, 900: 1}
+    assert {at - day: bucket.requests for at, bucket in series.buckets(COARSE).items()} == {0: 6, 900: 1}
+    series.at(2 * day + 3600).requests += 1
+    assert [bucket.requests for bucket in series.buckets(FINE).values()] == [1]
+    assert [bucket.requests for bucket in series.buckets(COARSE).values()] == [1]
 
 
 @given(SECONDS)
@@ -40,7 +46,7 @@ def test_the_ends_of_the_histogram() -> None:
 def test_workers_add_up() -> None:
     one = {0: Bucket(9), 60: Bucket(1, 1, 10, 5, 0.1, {3: 1}), 120: Bucket(2)}
     other = {60: Bucket(2, 0, 1, 1, 0.2, {3: 2, 5: 1})}
-    total = merged([one, other], since=0)
+    total = merged([one, other], FINE, now=60 * 61)
     assert list(total) == [60, 120]
     assert total[60] == Bucket(3, 1, 11, 6, 0.1 + 0.2, {3: 3, 5: 1})
     assert one[60].first == {3: 1}, "adding up changes nobody's numbers"
