@@ -95,7 +95,7 @@ export function render(state) {
 function plot(one) {
   const { chart, place } = one;
   const axis = { stroke: color("--muted"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
-  const bars = uPlot.paths.bars({ size: [0.8, 20] });
+  const bars = uPlot.paths.bars({ size: [0.7, 12] });
   return new uPlot({
     ...size(place),
     padding: [10, 14, 0, 0],

@@ -1,7 +1,7 @@
 // Requests as they come, each with the way it took and why.
 import { byId, list, make, money, say, span, time, whole } from "/ui/dom.js";
 
-const FIRST = 15; // rows that are shown unless all are wanted
+const FIRST = 10; // rows that are shown unless all are wanted
 const open = new Set();
 let all = false;
 let held = null; // the rows as they were when the list was held
@@ -83,7 +83,8 @@ function updateMore(element, row) {
     ["Plan", row.plan.length ? row.plan.join(", then ") : "no backend could take it"],
     ...Object.entries(row.refused).map(([name, reason]) => [`Not ${name}`, reason]),
     ...row.failures.map((failure) => [`${failure.backend} failed`, `${failure.error} after ${span(failure.after_s)}: ${failure.message}${failure.cooldown_s > 0 ? ` It rests for ${span(failure.cooldown_s)}.` : ""}`]),
-    ["Spent", `${number(row.input_tokens)} tokens in, ${number(row.output_tokens)} out, ${money(row.usd)}, first token after ${span(row.first_event_s)}`],
+    ["Spent", row.input_tokens === undefined || row.input_tokens === null ? "not told" : `${number(row.input_tokens)} tokens in, ${number(row.output_tokens)} out, ${money(row.usd)}`],
+    ["First token", row.first_event_s === undefined || row.first_event_s === null ? "none" : `after ${span(row.first_event_s)}`],
     ["Answered by", row.backend && row.status < 400 ? `${row.backend}, attempt ${row.attempts}` : row.status === 0 ? "not yet" : "nobody"],
   ];
   const dl = element.querySelector("dl");
