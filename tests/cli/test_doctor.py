@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llmux.app import open_ground
 from llmux.config.load import load
 from llmux.errors import RateLimited
+from llmux.ground import open_ground
 from llmux.routing.assemble import assemble
 from llmux.telemetry import Voice
 from tests.cli.running import running, surroundings
@@ -102,6 +102,14 @@ def test_what_rests_and_what_was_learnt(call, home: Path, provider) -> None:
 
 def test_the_gateway_that_runs(call, home: Path, tmp_path: Path) -> None:
     with running("start", "--port", "0", env=surroundings(tmp_path), cwd=tmp_path) as gateway:
+        (home / "config.toml").write_text(f"port = {gateway.url.rpartition(':')[2]}\n")
+        told = call("doctor")
+    assert f"answers at {gateway.url}: ok" in told.output
+
+
+def test_a_gateway_that_lets_nobody_in_without_a_key_runs_all_the_same(call, home: Path, tmp_path: Path) -> None:
+    closed = surroundings(tmp_path, LLMUX_API_KEY_REQUIRED="true")
+    with running("start", "--port", "0", env=closed, cwd=tmp_path) as gateway:
         (home / "config.toml").write_text(f"port = {gateway.url.rpartition(':')[2]}\n")
         told = call("doctor")
     assert f"answers at {gateway.url}: ok" in told.output
