@@ -16,6 +16,7 @@ from llmux.telemetry import AttemptFailed, CacheUsed, Fact, RequestFinished, Req
 # Pages of the gateway itself: who watches it is not its load.
 OWN = ("/metrics", "/health", "/admin", "/ui", "/llmux")
 FIRST_FAULT = 400
+ITSELF, CACHE = "llmux", "cache"  # who may answer beside the backends
 MOST_FAILED = 4096  # requests whose failed tries are remembered
 MOST_CLIENTS = 200  # whose keys are not in the configuration; whoever runs the gateway has made them
 DIRECTIONS = ("input", "output", "cache_read", "cache_write", "reasoning")  # of tokens, as the label says it
@@ -127,7 +128,8 @@ class Counting:
             self._count_failovers(fact)
         if not fact.dialect:
             return
-        said = (fact.client, fact.dialect, fact.model, fact.backend, fact.status, fact.stream)
+        backend = fact.backend if fact.attempts else _unasked(fact)
+        said = (fact.client, fact.dialect, fact.model, backend, fact.status, fact.stream)
         over = self._over.get(said) or self._counted(said)
         over.requests()
         if fact.model:
@@ -138,7 +140,7 @@ class Counting:
     def _counted(self, said: _Said) -> _Over:
         """Where a request is counted. It is remembered by what was said, unless that was not taken as it was said."""
         client, dialect, model, backend, status, stream = said
-        which = (self._models.of(model, proven=backend != "" and status < FIRST_FAULT), backend or NONE)
+        which = (self._models.of(model, proven=backend != NONE and status < FIRST_FAULT), backend)
         client = self._clients.of(client)
         over = _Over(
             self._meters.requests.labels(client, dialect, *which, status).inc,
@@ -177,3 +179,10 @@ class Counting:
         for fact, backend in zip(failed, after, strict=True):
             if backend and backend != fact.backend:
                 self._meters.failovers.labels(fact.backend, fact.error).inc()
+
+
+def _unasked(fact: RequestFinished) -> str:
+    """Who has answered where no backend was asked: what is kept of an earlier answer, the gateway itself, or nobody."""
+    if not fact.backend or fact.error:
+        return NONE
+    return fact.backend if fact.backend == ITSELF else CACHE

@@ -17,8 +17,16 @@ PLAYS: dict[str, tuple[list[Fact], Samples]] = {
     "two of them": ([STARTED, STARTED, FINISHED, FINISHED], {REQUESTS % ("a", "team", "sonnet", 200): 2}),
     "while it is answered": ([STARTED], {"llmux_active_requests": 1}),
     "a page of the gateway's own": ([RequestStarted("r", "/metrics"), asked("", dialect="", path="/metrics")], {}),
+    "an answer of the cache's": (
+        [STARTED, asked("sonnet", attempts=0)],
+        {REQUESTS % ("cache", "team", "sonnet", 200): 1},
+    ),
+    "an answer of the gateway's own": (
+        [STARTED, asked("sonnet", attempts=0, backend="llmux")],
+        {REQUESTS % ("llmux", "team", "sonnet", 200): 1},
+    ),
     "a refusal": (
-        [STARTED, asked("sonnet", backend="", status=400, error="BadRequest", client="")],
+        [STARTED, asked("sonnet", backend="", attempts=0, status=400, error="BadRequest", client="")],
         {
             'llmux_errors_total{kind="BadRequest"}': 1,
             REQUESTS % ("none", "none", "other", 400): 1,
@@ -90,7 +98,7 @@ def test_times_are_told_in_buckets_and_of_streams_only_the_first_token() -> None
 
 
 def test_a_list_of_models_has_no_time() -> None:
-    assert not [name for name in Ear().hear(asked("", backend="")).counted if "_seconds" in name]
+    assert not [name for name in Ear().hear(asked("", backend="", attempts=0)).counted if "_seconds" in name]
 
 
 def series(ear: Ear, label: str) -> set[str]:
@@ -103,7 +111,7 @@ def test_a_flood_of_names_makes_few_series() -> None:
     ear.listen.know(["sonnet"], ["team"])
     for number in range(10 * MOST):
         name = f"m{number}"
-        ear.hear(asked(name, client=name), asked(name, status=404, backend="", client=""))
+        ear.hear(asked(name, client=name), asked(name, status=404, backend="", attempts=0, client=""))
     ear.hear(FINISHED, asked("m3"), SPENT)
     assert {"sonnet", "m3", "other"} <= series(ear, "model")
     assert len(series(ear, "model")) <= MOST + 3  # sonnet, the rest, none
