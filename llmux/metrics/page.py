@@ -1,6 +1,6 @@
 """What a scraper is shown: the counts, and how the backends stand at that moment.
 
-It counts nothing. The text is made in a thread: a thousand series take some milliseconds.
+It counts nothing. The text is made in a thread: a thousand series of some workers take tens of milliseconds.
 """
 
 import asyncio
