@@ -34,7 +34,7 @@ IDLE = Load()
 
 
 class View(Value, kw_only=True):
-    """What a policy may look at. A backend that `weights` does not know has one share, one that `loads` does not is idle.
+    """What a policy may look at. Who is in no mapping has one share, and is idle.
 
     `chance` gives numbers in [0, 1). `key` names whatever is to stay together: a conversation.
     """
@@ -72,7 +72,7 @@ def arrange(policy: Policy, names: Sequence[str], view: View) -> Order:
     spare = [name for name in names if name not in last and not view.weight(name)]
     ready = [name for name in names if name not in last and name not in spare]
     if len(ready) < 2:  # noqa: PLR2004 - of one there is no order
-        return Order((*ready, *spare, *last), f"{ready[0]} alone has a share and no queue" if ready else "as configured")
+        return Order((*ready, *spare, *last), "as configured")
     order = POLICIES[policy](ready, view)
     return replace(order, names=(*order.names, *spare, *last))
 
@@ -144,9 +144,7 @@ def _next(weights: Mapping[str, int], turns: Turns, how: str) -> Order:
     return Order((chosen, *others), f"{chosen} {how}", owed)
 
 
-def _of_two(
-    names: Sequence[str], view: View, cost: Callable[[str, View], float], told: Callable[[str], str]
-) -> Order:
+def _of_two(names: Sequence[str], view: View, cost: Callable[[str, View], float], told: Callable[[str], str]) -> Order:
     """The cheaper of two that chance draws, then the others, cheapest first."""
     one = int(view.chance() * len(names))
     other = int(view.chance() * (len(names) - 1))

@@ -4,6 +4,8 @@ Times are seconds; `now` is on any clock that only goes forward.
 """
 
 import math
+from bisect import bisect_left
+from itertools import accumulate
 
 # For how long an observation counts in an average, about. Answers come every few seconds where the average matters.
 FADES_AFTER = 60.0
@@ -60,12 +62,8 @@ class Spread:
         """How long `share` of them (0 to 1) take at the most; None before there are ENOUGH."""
         if self._observed < ENOUGH:
             return None
-        left = share * sum(self._counts)
-        for number, count in enumerate(self._counts):
-            left -= count
-            if left <= 0:
-                return LEAST * GROWTH**number
-        return LEAST * GROWTH ** (CLASSES - 1)  # what is lost when fractions are added up
+        *up_to, total = accumulate(self._counts)
+        return LEAST * GROWTH ** bisect_left(up_to, share * total)
 
 
 def _class(seconds: float) -> int:
