@@ -47,7 +47,9 @@ from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
+from llmux.routing.catalog import Catalog
 from llmux.routing.offers import offers
+from llmux.routing.selector import SPEND_HEADER
 from llmux.server.auth import Door, digest
 from llmux.server.services import Library, Services
 from llmux.store.open import open_store
@@ -131,7 +133,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
-    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
+    ground.ledger.track.configure(timed=assembled.catalog.is_timed)
+    planner = Planner(
+        assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer, random.random
+    )
     profiles = assembled.profile_of
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
@@ -161,9 +166,15 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        noticed=_noticed(places, assembled.catalog),
     )
     return House(services, assembled)
+
+
+def _noticed(places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:
+    """The clients' headers that matter to somebody, whatever the dialect."""
+    faults = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*faults, SPEND_HEADER) if catalog.asks_before_it_costs else faults
 
 
 def _answers(config: Config, ground: Ground) -> Answers:

@@ -83,7 +83,8 @@ def _price(usd: float | None) -> str:
 
 def _plan_text(fact: Planned) -> str:
     refused = (f"not {name}: {reason}" for name, reason in fact.refused.items())
-    return "; ".join([" then ".join(fact.plan) or "nobody", *refused])
+    order = [f"{fact.policy}: {fact.order}"] if fact.policy != "first" else []
+    return "; ".join([" then ".join(fact.plan) or "nobody", *order, *refused])
 
 
 TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {

@@ -14,12 +14,14 @@ class Fact(Value):
 
 
 class Planned(Fact):
-    """Who will be asked for a request, in order, and why the others will not."""
+    """Who will be asked for a request, in order, and why the others will not. `policy` made the order, for `order`."""
 
     request_id: str
     model: str
     plan: tuple[str, ...]
     refused: Mapping[str, str]
+    policy: str = "first"
+    order: str = ""
 
 
 class BodySeen(Fact):

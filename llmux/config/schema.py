@@ -16,6 +16,7 @@ Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]  # of a whole
 Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
+Spend = Literal["ask", "allow", "never"]
 Policy = Literal[  # in which order the backends that fit are asked
     "first", "round_robin", "weighted", "weighted_round_robin", "random_choose", "least_inflight", "latency", "sticky"
 ]
@@ -139,7 +140,7 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
-    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
+    spend: Spend = "ask"  # whether failover goes from free backends to paid ones
     policy: Policy = "first"
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last

@@ -24,6 +24,7 @@ from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, backend_model
+from llmux.routing.selector import allows_cost
 from llmux.telemetry import AnswerRepaired
 
 # The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
@@ -40,7 +41,8 @@ class Gateway:
 
     async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         """See `responder.Responder`."""
-        plan = await self._parts.planner.plan(request, context.client)
+        spend = allows_cost(context.headers)
+        plan = await self._parts.planner.plan(request, context.client, spend=spend)
         self._tries.announce(request.model, context, plan)
         if not (request.messages or plan.pool[plan.choice.plan[0]].dialect == request.dialect):
             yield (Opened("llmux", request.model, 0), *IDLE)

@@ -101,7 +101,8 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
     usual = Way(policy=config.routing.policy)
     bare = Catalog(backends, roles)
     ways = {name: _way(name, role, config, bare) for name, role in config.role.items()}
-    catalog = Catalog(backends, roles, ways, AS_CONFIGURED if usual == AS_CONFIGURED else usual, profiles.hopeful)
+    way = AS_CONFIGURED if usual == AS_CONFIGURED else usual
+    catalog = Catalog(backends, roles, ways, way, config.routing.spend, profiles.hopeful)
     return Assembled(catalog, at, limits, profiles.of)
 
 

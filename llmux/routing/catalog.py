@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from llmux.config.schema import Cost, Policy
+from llmux.config.schema import Cost, Policy, Spend
 from llmux.ir.capability import Profile
 from llmux.ir.naming import plain, unaliased
 from llmux.ir.value import Value
 from llmux.responder import Window
 from llmux.routing.listed import Listed, sent
+
+# Costs that are paid already, or never: from a backend of one of these nobody is led to another one unasked.
+UNPAID: frozenset[Cost] = frozenset({"free", "subscription"})
 
 
 class Limits(Value):
@@ -85,7 +88,7 @@ class Way(Value, kw_only=True):
     join: str = "first"
 
     @property
-    def looks_at_the_clock(self) -> bool:
+    def is_timed(self) -> bool:
         """Whether it matters how long backends take to begin."""
         return self.policy == "latency" or self.execution == "hedge"
 
@@ -96,15 +99,26 @@ AS_CONFIGURED = Way()
 class Catalog(Value):
     """Every backend in configuration order, and the roles that name sets of them.
 
-    `ways` say how each role's backends answer, `way` how all others do. `profile_of` says what a "*" backend takes when
-    it is asked for a certain model.
+    `ways` say how each role's backends answer, `way` how all others do; `spend` whether a request may go on from one
+    that costs nothing to others. `profile_of` says what a "*" backend takes when it is asked for a certain model.
     """
 
     backends: tuple[Backend, ...]
     roles: Mapping[str, tuple[str, ...]] = {}
     ways: Mapping[str, Way] = {}
     way: Way = AS_CONFIGURED
+    spend: Spend = "ask"
     profile_of: Callable[[Backend, str], Profile] = lambda backend, _model: backend.profile
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it matters anywhere how long backends take to begin."""
+        return any(way.is_timed for way in (self.way, *self.ways.values()))
+
+    @property
+    def asks_before_it_costs(self) -> bool:
+        """Whether it is for clients to say that a request may cost money where it could be had for none."""
+        return self.spend == "ask" and any(backend.cost in UNPAID for backend in self.backends)
 
 
 def find(catalog: Catalog, name: str) -> Backend | None:

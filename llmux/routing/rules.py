@@ -10,9 +10,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from llmux.config.schema import Cost
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend, matches, takes
+from llmux.routing.catalog import UNPAID, Backend, matches, takes
 from llmux.routing.requirements import Needs
 
 # Why a backend is refused. "unfit" never changes for this request; "costly" ends when somebody allows it; others pass.
@@ -166,14 +165,7 @@ def full(backend: Backend, case: Case) -> Refusal | None:
     return Refusal("full", f"full, with {condition.in_flight} requests in flight") if condition.full else None
 
 
-# Costs that are paid already, or never: from a backend of one of these nobody is led to another one unasked.
-UNPAID: frozenset[Cost] = frozenset({"free", "subscription"})
 PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
-
-
-def spares(backends: Iterable[Backend]) -> bool:
-    """Whether the owner has said of one of `backends` that it costs nothing more."""
-    return any(backend.cost in UNPAID for backend in backends)
 
 
 def costly(pool: Iterable[Backend], refused: Mapping[str, Refusal], remedy: str) -> Mapping[str, Refusal]:

@@ -6,10 +6,20 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from llmux.errors import ContextTooLong, Forbidden, GatewayError, ModelNotFound, NoBackendUp, RateLimited, Unsupported
+from llmux.config.schema import Spend
+from llmux.errors import (
+    BadRequest,
+    ContextTooLong,
+    Forbidden,
+    GatewayError,
+    ModelNotFound,
+    NoBackendUp,
+    RateLimited,
+    Unsupported,
+)
 from llmux.ir.capability import Capability
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend
+from llmux.routing.catalog import UNPAID, Backend
 from llmux.routing.requirements import Needs
 from llmux.routing.rules import (
     ABLE,
@@ -23,18 +33,20 @@ from llmux.routing.rules import (
     Why,
     costly,
     judge,
-    spares,
     too_small,
 )
 
-__all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_count", "refuse"]
+__all__ = [
+    "SPEND_HEADER", "Choice", "Condition", "Policy", "Refusal", "Why", "allows_cost", "choose", "needs_count", "paid",
+    "refuse",
+]  # fmt: skip
 
 # What a backend lacks that the client does not mean at all.
 ANOTHERS = frozenset({"enabled", "name", "kind"})
 
 # The header with which a client allows that its request costs money, and what it says there.
 SPEND_HEADER, SPEND = "x-llmux-spend", "allow"
-REMEDY = {
+REMEDY: Mapping[Spend, str] = {
     "ask": f"send the header {SPEND_HEADER}: {SPEND} to have it answer all the same",
     "never": 'spend = "never" in [routing] keeps it out',
 }
@@ -76,7 +88,7 @@ class Policy(Value):
     now: float
     thinking: Literal["prefer", "require"] = "prefer"
     tokens: Mapping[str, int] = {}
-    spend: Literal["allow", "ask", "never"] = "ask"
+    spend: Spend = "ask"
 
 
 def choose(
@@ -115,12 +127,24 @@ def _choose(pool: Sequence[Backend], case: Case, policy: Policy) -> Choice:
         for backend in pool
     }
     refused = {name: refusal for name, refusal in verdicts.items() if refusal is not None}
-    if policy.spend != "allow" and spares(pool):
+    if policy.spend != "allow" and any(backend.cost in UNPAID for backend in pool):
         refused |= costly(pool, refused, REMEDY[policy.spend])
     fit = [name for name in verdicts if name not in refused]
     if len(fit) > 1:
         fit.sort(key=lambda name: conditions.get(name, READY).paced)  # stable: else in order
     return Choice(tuple(fit), refused)
+
+
+def allows_cost(headers: Mapping[str, str]) -> bool:
+    """Whether a client with these headers allows that its request costs money.
+
+    Raises:
+        BadRequest: it says something else there.
+    """
+    told = headers.get(SPEND_HEADER)
+    if told is not None and told.strip().lower() != SPEND:
+        raise BadRequest(f"{SPEND_HEADER}: {SPEND} is expected, or no such header; not {told!r}.", param=SPEND_HEADER)
+    return told is not None
 
 
 def _without_thinking(needs: Needs) -> Needs:

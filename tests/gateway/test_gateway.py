@@ -34,7 +34,7 @@ from llmux.ir.events import Event, Opened, StreamError, Verbatim
 from llmux.ir.price import Price
 from llmux.ir.request import Request
 from llmux.responder import Client, Context, Window
-from llmux.routing.catalog import Backend, Catalog, Limits
+from llmux.routing.catalog import Backend, Catalog, Limits, Way
 from llmux.store.memory import MemoryStore
 from llmux.telemetry import AttemptFailed, Fact
 from tests.fakes import FakeClock, settle
@@ -83,7 +83,7 @@ class Table:
         }
         roles = {"any of them": tuple(self.transports), "the first": tuple(self.transports)}
         planner = Planner(
-            Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer", self.tokenizer
+            Catalog(backends, roles, {"the first": Way(execution="first")}), self.ledger, self.clock, "prefer", self.tokenizer
         )
         self.parts = Parts(
             planner,
