@@ -43,6 +43,16 @@ class AttemptFailed(Fact):
     cooldown_s: float = 0.0
 
 
+class Hedged(Fact):
+    """`first` said nothing for so long that `second` was asked too. `won` began after `after_s` seconds."""
+
+    request_id: str
+    first: str
+    second: str
+    won: str
+    after_s: float
+
+
 class CooldownStarted(Fact):
     """A backend rests for `seconds`."""
 

@@ -83,7 +83,11 @@ class Table:
         }
         roles = {"any of them": tuple(self.transports), "the first": tuple(self.transports)}
         planner = Planner(
-            Catalog(backends, roles, {"the first": Way(execution="first")}), self.ledger, self.clock, "prefer", self.tokenizer
+            Catalog(backends, roles, {"the first": Way(execution="first")}),
+            self.ledger,
+            self.clock,
+            "prefer",
+            self.tokenizer,
         )
         self.parts = Parts(
             planner,
