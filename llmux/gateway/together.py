@@ -133,11 +133,20 @@ async def _whole(name: str, batches: Batches) -> Heard:
 
 
 async def _stopped(tasks: Iterable[asyncio.Task[object]]) -> None:
-    """Cancel them, and wait until they have let go of what they hold."""
-    tasks = list(tasks)
+    """Cancel them, and wait until they have let go of what they hold, also when this itself is cancelled meanwhile."""
+    tasks, interrupted = list(tasks), None
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    while left := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(left)
+        except asyncio.CancelledError as error:
+            interrupted = error
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # has been looked at: nobody waits for it
+    if interrupted is not None:
+        raise interrupted
 
 
 def _asked_more_often(batch: Batch, others: int) -> Batch:
