@@ -12,9 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal, TypeVar
 
 import aiohttp
+import msgspec
 
 from llmux import __version__
 from llmux.access.access import Access
+from llmux.admin.board import Board
+from llmux.admin.feed import Feed
 from llmux.cache.cache import Bounds as CacheBounds
 from llmux.cache.cache import Cache
 from llmux.cache.cached import Cached, Rules
@@ -37,6 +40,7 @@ from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
+from llmux.gateway.bulletin import Bulletin
 from llmux.gateway.counting import Counter
 from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
@@ -85,6 +89,8 @@ class Ground(Value):
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
+    feed: Feed
+    board: Board
     next_id: Callable[[], str]
     started: float  # Unix seconds
     metrics: Metrics | None
@@ -116,6 +122,8 @@ async def open_ground(
         stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
+        feed = Feed(clock)
+        tell.join(feed)
         yield Ground(
             clock=clock,
             tell=tell,
@@ -129,6 +137,8 @@ async def open_ground(
             cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
+            feed=feed,
+            board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
             next_id=ids(),
             started=clock.now(),
             metrics=metrics,
@@ -157,6 +167,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -184,6 +195,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
         door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         keys=ground.access.register,
         audit=ground.access.audit.entries,

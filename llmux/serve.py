@@ -8,13 +8,15 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
+from llmux.admin.routes import routes
 from llmux.app import Ground, House, furnish, open_ground
 from llmux.clock import Clock, SystemClock
 from llmux.config.load import Loaded
@@ -78,7 +80,8 @@ class Serving:
         config, ground = self._loaded.config, self._ground
         desk = Desk(lambda: self.house.services, ground.clock, ground.tell, ground.next_id)
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
+        more = routes(desk, ground.board, TABLE)
+        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks, more=more)
         runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout)
         await runner.setup()
         try:
@@ -124,6 +127,7 @@ class Serving:
                 ground.registry.run(self.furnish),
                 ground.access.run(),
                 ground.cache.run(),
+                ground.board.run(self.standings),
                 self._watch_files(),
             )
             background = [tasks.create_task(each) for each in work]
@@ -137,6 +141,10 @@ class Serving:
     def furnish(self) -> None:
         """New requests see what the providers list now; running ones finish with what they saw."""
         self.house = furnish(self._loaded, self._ground)
+
+    def standings(self) -> Sequence[Mapping[str, Any]]:
+        """How the backends of the house stand, the current one's."""
+        return self.house.services.standings()
 
     async def _watch_files(self) -> None:
         files = {str(path.resolve()) for path in self._loaded.files}

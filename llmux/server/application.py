@@ -6,7 +6,7 @@ would do here, for a tenth of the cost of a small request.
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -24,12 +24,13 @@ from llmux.server.peer import Network
 from llmux.server.services import Desk
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Row = tuple[str, str, Handler]  # method, path, who answers
 
 
 class Routes:
     """Path and method -> handler."""
 
-    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect]) -> None:
+    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect], more: Iterable[Row] = ()) -> None:
         operations = Operations(desk)
         rows: dict[str, list[tuple[str, Handler]]] = {
             "POST": [("/llmux/explain", operations.explain), *_asked(dialects, desk)],
@@ -44,6 +45,7 @@ class Routes:
             accounts.routes(desk),
             metrics.routes(desk),
             caching.routes(desk),
+            more,
         )
         for method, path, handler in itertools.chain(*own):
             rows.setdefault(method, []).append((path, handler))
@@ -95,13 +97,19 @@ def _asked(dialects: Mapping[str, Dialect], desk: Desk) -> Iterator[tuple[str, H
 
 
 def build(
-    desk: Desk, dialects: Mapping[str, Dialect], *, max_body: int, trusted: tuple[Network, ...] = ()
+    desk: Desk,
+    dialects: Mapping[str, Dialect],
+    *,
+    max_body: int,
+    trusted: tuple[Network, ...] = (),
+    more: Iterable[Row] = (),
 ) -> web.Server:
     """The server, for a `web.ServerRunner`. Needs a running loop.
 
     `max_body`: bytes of a body after decompression. `trusted`: proxies whose X-Forwarded-For counts.
+    `more`: what rooms above this one answer.
     """
-    routes = Routes(desk, dialects)
+    routes = Routes(desk, dialects, more)
     spoken = Paths((path, dialect) for dialect in dialects.values() for path in inbound(dialect))
     middleware = Middleware(desk, routes.find, spoken, trusted)
 

@@ -43,9 +43,13 @@ class Endpoint:
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
+        inbound[RECORD].dialect = self._dialect.name
+        return await self.answer(inbound, await enter(inbound, self._desk))
+
+    async def answer(self, inbound: web.BaseRequest, client: Client) -> web.StreamResponse:
+        """Answer one call of a client that has been let in."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
-        record.dialect = self._dialect.name
-        client = await enter(inbound, self._desk)
+        record.dialect, record.client = self._dialect.name, client.name
         body, cached = take_wishes(await read_body(inbound))
         if services.log_bodies:
             self._see(record, "client", body)

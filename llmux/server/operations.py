@@ -36,7 +36,10 @@ class Operations:
 
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
-        client = await enter(request, self._desk)
+        return await self.explained(request, await enter(request, self._desk))
+
+    async def explained(self, request: web.BaseRequest, client: Client) -> web.Response:
+        """The same for a client that has been let in."""
         services = self._desk.current()
         body, _ = take_wishes(await read_body(request))
         dialect = _dialect(request, services.dialects)

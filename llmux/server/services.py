@@ -84,6 +84,8 @@ class Services(Value, kw_only=True):
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
     cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
+    # How each backend stands: `backend`, `state`, `in_flight` and what else there is to know of it.
+    standings: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     door: Door
     library: Library
     accounts: Accounts
