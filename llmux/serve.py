@@ -17,12 +17,13 @@ from typing import Any
 from aiohttp import web
 
 from llmux.admin.routes import routes
-from llmux.app import Ground, House, furnish, open_ground
+from llmux.app import House, furnish
 from llmux.clock import Clock, SystemClock
 from llmux.config.load import Loaded
 from llmux.config.problem import ConfigError
 from llmux.config.schema import Config
 from llmux.dialects.registry import TABLE
+from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
 from llmux.observers import counted_together, observers
