@@ -34,7 +34,8 @@ REDIS_FORMS = (
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 HEADER_VALUE = re.compile(r"[^\r\n\x00]*")
 OPEN_TO_ALL = (
-    "{host} is not loopback, and whoever reaches it could use your keys: add [tokens], or say allow_anonymous = true"
+    "{host} is not loopback, and whoever reaches it could use your keys: add [tokens], or api_key_required = true and "
+    "an admin_key to make keys with, or say allow_anonymous = true"
 )
 
 
@@ -48,6 +49,7 @@ def check(config: Config, rows: Mapping[str, Row], exists: Callable[[str], bool]
     yield from _roles(config)
     yield from _tokens(config)
     yield from _server(config, exists)
+    yield from _observers(config)
     yield from _lists(config)
 
 
@@ -134,8 +136,11 @@ def _tokens(config: Config) -> Iterator[Found]:
 
 
 def _server(config: Config, exists: Callable[[str], bool]) -> Iterator[Found]:
-    if not (is_loopback(config.host) or config.tokens or config.allow_anonymous):
+    guarded = config.tokens or (config.api_key_required and config.admin_key.reveal())
+    if not (is_loopback(config.host) or guarded or config.allow_anonymous):
         yield ("host",), OPEN_TO_ALL.format(host=config.host or "every address")
+    if config.api_key_required and not guarded and config.store.url == "memory:":
+        yield ("api_key_required",), "nobody could make a key: set admin_key, or a store that outlives the process"
     for key in ("ssl_key_file", "ssl_cert_file") if config.https_enabled else ():
         path = getattr(config, key)
         if not path:
@@ -152,6 +157,13 @@ def _store(url: str) -> Iterator[str]:
             yield REDIS_FORMS
     elif not url.startswith(STORES):
         yield 'expected "memory:", "sqlite:[path]" or "redis://host:port/db"'
+
+
+def _observers(config: Config) -> Iterator[Found]:
+    if config.metrics.auth == "admin" and not config.admin_key.reveal():
+        yield ("metrics", "auth"), 'needs an admin_key, or nobody could scrape; "token" lets clients in'
+    if config.otel.endpoint and not _is_url(config.otel.endpoint):
+        yield ("otel", "endpoint"), 'expected the address of a collector, such as "http://localhost:4318"'
 
 
 def _lists(config: Config) -> Iterator[Found]:

@@ -20,7 +20,7 @@ class MemoryStore:
         self._sweep_at = clock.now() + SWEEP_EVERY
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        now = self._now()  # which may put others in their place
+        now = self._now()  # first: it may sweep, and put other counters in place of these
         return add_onto(self._counters, deltas, expires, now)
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:

@@ -68,6 +68,14 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'log_level = "LOUD"',
         ['log_level: expected one of "DEBUG", "INFO", "WARNING", "ERROR"'],
     ),
+    "a door for nobody": (
+        '[metrics]\nauth = "admin"',
+        ['metrics.auth: needs an admin_key, or nobody could scrape; "token" lets clients in'],
+    ),
+    "a collector without a scheme": (
+        '[otel]\nendpoint = "localhost:4318"',
+        ['otel.endpoint: expected the address of a collector, such as "http://localhost:4318"'],
+    ),
     "a port beyond": ("port = 65536", ["port: expected int <= 65535"]),
     "a negative time": ("keepalive = -1", ["keepalive: expected float > 0.0"]),
     "no time at all": ("request_timeout = nan", ["request_timeout: expected float > 0.0"]),
@@ -157,15 +165,29 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'host = "0.0.0.0"',
         [
             ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
     ),
     "open everywhere": (
         'host = ""',
         [
             ("host: every address is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
+    ),
+    "open to who has a key that nobody can make": (
+        'host = "0.0.0.0"\napi_key_required = true',
+        [
+            ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
+        ],
+    ),
+    "keys that nobody can make": (
+        'api_key_required = true\nstore.url = "memory:"',
+        ["api_key_required: nobody could make a key: set admin_key, or a store that outlives the process"],
     ),
     "an empty key": ('[tokens]\na = ""', ["tokens.a: an empty key would let everybody in"]),
     "one key for two": (
@@ -208,7 +230,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
             "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
         )
     },
-    "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
+    "a cache for no time": ("[cache]\nttl = 0", ["cache.ttl: expected float > 0.0"]),
     # --- much at once
     "everything": (
         'port = "x"\nhots = 1\n[provider.a]\nbase_ulr = 1\n[[backend]]\nmodel = "openia:m"\nweight = -1',
@@ -310,6 +332,9 @@ def test_what_the_environment_opens_is_the_environment_s_fault(place: Place) -> 
 GUARDED = [
     'host = "0.0.0.0"\nallow_anonymous = true',
     'host = "::"\n[tokens]\na = "x"',
+    'host = "::"\napi_key_required = true\nadmin_key = "x"',
+    'api_key_required = true\nstore.url = "memory:"\n[tokens]\na = "x"',
+    "api_key_required = true",
     'host = "127.0.0.2"',
     'host = "::1"',
     'host = "[::1]"',

@@ -252,6 +252,13 @@ async def test_what_lives_outlives_a_sweep(store: Store, clock: FakeClock) -> No
         assert await store.notes("") == {"late": b""}
 
 
+async def test_what_is_added_when_a_sweep_is_due_is_there(store: Store, clock: FakeClock) -> None:
+    clock.advance(SWEEP_EVERY)
+    later = clock.now() + 10
+    assert await store.add({"a": 1}, {"a": later}) == {"a": 1}
+    assert await store.add({"a": 1}, {"a": later}) == {"a": 2}
+
+
 async def test_a_closed_store_says_so(store: Store, clock: FakeClock) -> None:
     await store.close()
     await store.close()
