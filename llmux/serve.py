@@ -26,6 +26,7 @@ from llmux.dialects.registry import TABLE
 from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
+from llmux.metrics.workers import FOLDER
 from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
@@ -174,6 +175,8 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
         SystemExit: with 1, when the workers cannot live.
     """
     loaded, worker = loader(), os.environ.get(WORKER_VARIABLE)
+    if worker is None:
+        os.environ.pop(FOLDER, None)  # whoever started us may count with the same library, in a folder of their own
     if loaded.config.workers > 1 and worker is None:
         _supervise(loaded.config)
         return
