@@ -67,7 +67,7 @@ Told = Mapping[str, Any]
 def usage(*, config: Path | None, form: str, measure: str, **words: str) -> None:
     """Ask, and show."""
     loaded, query = configured.load(config), {word: value for word, value in words.items() if value}
-    told = look(loaded, "/api/usage", lambda accounts: accounts.usage(query, None), query)
+    told = look(loaded, "/api/usage", lambda accounts, _: accounts.usage(query, None), query)
     if form == "json":
         show_json(told)
     elif form == "csv":

@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +151,14 @@ def test_quota_and_a_fresh_start(call, home: Path) -> None:
     assert "Reset backends: demo:*" in fresh.output
     assert "demo:*   ready  0 of 10 requests per day  -" in fresh.output
     assert "demo:*   ready  0 of 10 requests per day  -" in call("quota").output
+    (entry,) = asyncio.run(changes())
+    assert (entry["action"], entry["target"]) == ("quota reset", "backends: demo:*")
+
+
+async def changes() -> Sequence[Mapping[str, Any]]:
+    """What the audit log has."""
+    async with open_ground(load(None), Voice()) as ground:
+        return await ground.access.audit.entries(9)
 
 
 def test_quota_of_what_there_is_not(call, home: Path) -> None:
