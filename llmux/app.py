@@ -7,14 +7,23 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import aiohttp
+import msgspec
 
 from llmux import __version__
 from llmux.access.access import Access
+from llmux.admin.board import Board
+from llmux.admin.feed import Feed
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cache import Cache
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
+from llmux.cache.tasks import Tasks
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -31,12 +40,13 @@ from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
+from llmux.gateway.bulletin import Bulletin
 from llmux.gateway.counting import Counter
 from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
+from llmux.gateway.ledger import Ledger, Standing
 from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
@@ -47,12 +57,14 @@ from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Metrics, Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.catalog import Catalog
-from llmux.routing.offers import offers
+from llmux.routing.catalog import Catalog, backend_model
+from llmux.routing.offers import names, offers
+from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import Accounts, Library, Services
+from llmux.server.services import Accounts, CacheDesk, Library, Services
 from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
@@ -73,16 +85,22 @@ class Ground(Value):
     archive: Archive
     access: Access
     shelf: Shelf
+    cache: Cache
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
+    feed: Feed
+    board: Board
     next_id: Callable[[], str]
     started: float  # Unix seconds
+    metrics: Metrics | None
 
 
 @asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
+async def open_ground(
+    loaded: Loaded, tell: Voice, clock: Clock | None = None, metrics: Metrics | None = None
+) -> AsyncGenerator[Ground, None]:
+    """Opens in order, closes in reverse, also when the third of four fails to open. `metrics`: one of those who hear.
 
     Raises:
         StoreNotOpenedError: the store cannot be used.
@@ -100,8 +118,12 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
         access = Access(archive, clock)
         tell.join(access.audit)
         stack.push_async_callback(access.close)
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
+        feed = Feed(clock)
+        tell.join(feed)
         yield Ground(
             clock=clock,
             tell=tell,
@@ -112,10 +134,14 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             archive=archive,
             access=access,
             shelf=shelf,
+            cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
+            feed=feed,
+            board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
             next_id=ids(),
             started=clock.now(),
+            metrics=metrics,
         )
 
 
@@ -141,6 +167,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -155,7 +182,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -166,18 +195,44 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
         door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         keys=ground.access.register,
         audit=ground.access.audit.entries,
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
         accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        noticed=_noticed(config, places),
     )
     return House(services, assembled)
+
+
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:
@@ -205,6 +260,32 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
         return respond
     memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
     return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> str:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan[:1]
+        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
 
 
 def _whole(

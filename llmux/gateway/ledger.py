@@ -5,6 +5,7 @@ The rules are routing's (`windows`, `cooldown`), the numbers are the store's; th
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
@@ -40,8 +41,7 @@ from llmux.routing.rules import READY, Condition
 from llmux.store.base import Store, StoreError
 from llmux.telemetry import CooldownEnded, CooldownStarted, FieldLearnt, Listener
 
-# Seconds between two looks at the store: how late one worker knows of another's cooldown, and how much a kill may lose
-# of what is written behind the requests (never a count of a window).
+# Seconds between two looks at the store: how late one worker knows of another's cooldown, and that it is back.
 REFRESH_EVERY = 1.0
 
 # Seconds for which failures are remembered after their rest: one that fails again within this rests for longer.
@@ -211,9 +211,11 @@ class Ledger:
 
     async def run(self) -> None:
         """Share with the other workers, until cancelled."""
-        while True:
-            await self.refresh()
-            await self._clock.sleep(REFRESH_EVERY)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._books.write_soon())
+            while True:
+                await self.refresh()
+                await self._clock.sleep(REFRESH_EVERY)
 
     async def refresh(self, backends: Iterable[Backend] = ()) -> None:
         """Write what is to be written, and learn what others wrote; of `backends` the windows too, asked for or not."""

@@ -42,7 +42,7 @@ class Middleware:
         """Answer, whatever happens, and tell that it did."""
         record = request[RECORD] = Record(self._desk.next_id(), self._remote(request))
         began = self._desk.clock.monotonic()
-        self._desk.tell(RequestStarted(record.request_id, request.path))
+        self._desk.tell(RequestStarted(record.request_id, request.path, request.headers.get("traceparent", "")))
         try:
             response = await self._answer(request, record)
         except (asyncio.CancelledError, ConnectionError):
@@ -120,6 +120,7 @@ class Middleware:
                 duration_s=self._desk.clock.monotonic() - began,
                 error=record.error,
                 remote=record.remote,
+                finish_reason=record.finish_reason,
             )
         )
 

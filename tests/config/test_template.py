@@ -10,10 +10,13 @@ import pytest
 
 from llmux.config.schema import (
     Backend,
+    Cache,
     Config,
     Conversation,
     Cors,
     Media,
+    Metrics,
+    Otel,
     Price,
     Provider,
     Role,
@@ -42,10 +45,16 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Cache: ("cache",),
     Media: ("media",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
-NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED = {
+    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "cors",
+    "metrics", "otel",
+}  # fmt: skip
 
 
 def shown(kind: type[Section]) -> Any:
