@@ -111,10 +111,7 @@ def test_json_with_every_figure(call, home: Path) -> None:
 def test_nothing_was_used(call, home: Path) -> None:
     spend(home)
     for form in ("table", "chart"):
-        assert (
-            "Nothing was used from 2020-01-01 to"
-            in call("usage", "--since", "2020-01-01", "--client", "nobody", "--format", form).output
-        )
+        assert "Nothing was used from " in call("usage", "--client", "nobody", "--format", form).output
 
 
 WRONG = {
