@@ -212,10 +212,10 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
     if not wanted.enabled:
         return respond
 
-    async def first(request: Request, client: Client) -> str:
+    async def first(request: Request, client: Client) -> tuple[str, str] | None:
         plan = await planner.plan(request, client)
-        names = plan.choice.plan[:1]
-        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+        names = plan.choice.plan
+        return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
 
     settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
     return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
