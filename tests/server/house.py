@@ -25,7 +25,7 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, digest
-from llmux.server.services import Desk, Library, Services
+from llmux.server.services import CacheDesk, Desk, Library, Services
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -93,6 +93,8 @@ async def running(  # one option for each thing that a test may want to be other
     usage: Usage | GatewayError = USAGE,  # of embeddings
     library: Library | None = None,
     dialects: Mapping[str, Dialect] = TABLE,
+    cache: CacheDesk | None = None,
+    admin_key: bytes = b"",
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -125,6 +127,8 @@ async def running(  # one option for each thing that a test may want to be other
         cors=cors or Cors(),
         keepalive=keepalive,
         log_bodies=log_bodies,
+        cache=cache,
+        admin_key=admin_key,
     )
     ids = itertools.count(1)
     desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
