@@ -7,13 +7,17 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import aiohttp
+import msgspec
 
 from llmux import __version__
+from llmux.access.access import Access
+from llmux.admin.board import Board
+from llmux.admin.feed import Feed
 from llmux.cache.cache import Bounds as CacheBounds
 from llmux.cache.cache import Cache
 from llmux.cache.cached import Cached, Rules
@@ -27,7 +31,7 @@ from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
@@ -36,28 +40,32 @@ from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
+from llmux.gateway.bulletin import Bulletin
 from llmux.gateway.counting import Counter
 from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
+from llmux.gateway.ledger import Ledger, Standing
 from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.quota import Quota
 from llmux.gateway.registry import Registry, Source
 from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Metrics, Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.catalog import backend_model
-from llmux.routing.offers import offers
+from llmux.routing.catalog import Catalog, backend_model
+from llmux.routing.offers import names, offers
 from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import CacheDesk, Library, Services
+from llmux.server.services import Accounts, CacheDesk, Library, Services
+from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
@@ -75,35 +83,47 @@ class Ground(Value):
     ledger: Ledger
     limits: Keeper
     archive: Archive
+    access: Access
     shelf: Shelf
     cache: Cache
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
+    feed: Feed
+    board: Board
     next_id: Callable[[], str]
     started: float  # Unix seconds
+    metrics: Metrics | None
 
 
 @asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
+async def open_ground(
+    loaded: Loaded, tell: Voice, clock: Clock | None = None, metrics: Metrics | None = None
+) -> AsyncGenerator[Ground, None]:
+    """Opens in order, closes in reverse, also when the third of four fails to open. `metrics`: one of those who hear.
 
     Raises:
         StoreNotOpenedError: the store cannot be used.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
+        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
+        tell.join(ledger.usage.hear)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        access = Access(archive, clock)
+        tell.join(access.audit)
+        stack.push_async_callback(access.close)
         tasks = Tasks()
         stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
+        feed = Feed(clock)
+        tell.join(feed)
         yield Ground(
             clock=clock,
             tell=tell,
@@ -112,12 +132,16 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             limits=limits,
             registry=registry,
             archive=archive,
+            access=access,
             shelf=shelf,
             cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
+            feed=feed,
+            board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
             next_id=ids(),
             started=clock.now(),
+            metrics=metrics,
         )
 
 
@@ -143,6 +167,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -170,15 +195,44 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
+        door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        keys=ground.access.register,
+        audit=ground.access.audit.entries,
         cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
+        login_attempts=config.login_attempts,
         noticed=_noticed(config, places),
     )
     return House(services, assembled)
+
+
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:
@@ -186,6 +240,13 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:
+    """What was used and what is left, for whoever may ask."""
+    clients = tuple(Client(name, windows=windows(token)) for name, token in config.tokens.items())
+    quota, usage = Quota(catalog, ground.ledger, ground.clock, clients), ground.ledger.usage
+    return Accounts(usage.tell, quota.tell, quota.of, quota.reset)
 
 
 def _bytes(mebibytes: float) -> int:
@@ -239,11 +300,11 @@ def _whole(
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
+    dialect, maker, hear = TABLE[endpoint.dialect], endpoint.maker, ground.ledger.hearsay.hear
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker, hear)
     transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker, hear)
 
 
 def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
@@ -260,10 +321,16 @@ def _ask_for_fault(context: Context) -> Mapping[str, str]:
     return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
 
 
-def door(config: Config, *, passes_keys_on: bool) -> Door:
+def door(config: Config, access: Access, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
         digest(token.key.reveal()): Client(name, tuple(token.models), windows(token))
         for name, token in config.tokens.items()
     }
-    return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
+    return Door(
+        clients,
+        allow_anonymous=config.allow_anonymous,
+        passes_keys_on=passes_keys_on,
+        keys=access.ring,
+        keys_required=config.api_key_required,
+    )

@@ -40,6 +40,8 @@ class AttemptFailed(Fact):
     message: str
     after_s: float
     cooldown_s: float = 0.0
+    provider: str = ""
+    model: str = ""  # as the backend knows it
 
 
 class CooldownStarted(Fact):
@@ -72,10 +74,11 @@ class AnswerRepaired(Fact):
 
 
 class RequestStarted(Fact):
-    """An inbound request has come. Every one finishes."""
+    """An inbound request has come. Every one finishes. `traceparent` is the client's (W3C Trace Context), if any."""
 
     request_id: str
     path: str
+    traceparent: str = ""
 
 
 class Spent(Fact, kw_only=True):
@@ -93,6 +96,7 @@ class Spent(Fact, kw_only=True):
     usage: Usage
     usd: float | None
     complete: bool
+    took_s: float = 0.0  # s since the try began
     user: str = ""
     project: str = ""
 
@@ -126,6 +130,7 @@ class RequestFinished(Fact, kw_only=True):
     duration_s: float
     error: str = ""
     remote: str = ""
+    finish_reason: str = ""
 
 
 class ConfigReloaded(Fact):

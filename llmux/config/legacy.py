@@ -69,7 +69,9 @@ def spoken(env: Mapping[str, str]) -> Mapping[str, tuple[Path, str]]:
         off = ttl.strip("0.") == ""
         said["CACHE_TTL"] = (("cache", "enabled"), "false") if off else (("cache", "ttl"), _seconds(ttl))
     if env.get("API_KEY_REQUIRED", "").lower() in YES:
-        said["API_KEY"] = (("tokens", "api_key"), env.get("API_KEY", ""))
+        said["API_KEY_REQUIRED"] = (("api_key_required",), "true")
+        if env.get("API_KEY"):  # else keys are made at run time
+            said["API_KEY"] = (("tokens", "api_key"), env["API_KEY"])
     return said
 
 

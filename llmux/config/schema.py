@@ -45,7 +45,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -184,6 +184,19 @@ class Conversation(Section):
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
 
 
+class Metrics(Section):
+    """What is counted for Prometheus, at /metrics."""
+
+    enabled: bool = True
+    auth: Literal["auto", "none", "token", "admin"] = "auto"  # who may scrape; auto: admin, if there is an admin_key
+
+
+class Otel(Section):
+    """Traces and metrics for an OpenTelemetry collector. Off unless `endpoint` names one."""
+
+    endpoint: str = ""  # http or https, without the path of a signal: "http://localhost:4318"
+
+
 class Cors(Section):
     """Which web pages may call llmux from a browser. Off unless `origins` names some."""
 
@@ -213,7 +226,9 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}
@@ -226,3 +241,5 @@ class Config(Section):
     cache: Cache = Cache()
     media: Media = Media()
     cors: Cors = Cors()
+    metrics: Metrics = Metrics()
+    otel: Otel = Otel()

@@ -15,6 +15,8 @@ from llmux.config.schema import (
     Conversation,
     Cors,
     Media,
+    Metrics,
+    Otel,
     Price,
     Provider,
     Role,
@@ -46,9 +48,12 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Cache: ("cache",),
     Media: ("media",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
 NESTED = {
     "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "cors",
+    "metrics", "otel",
 }  # fmt: skip
 
 

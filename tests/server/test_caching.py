@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 import pytest
 
-from llmux.server.auth import digest
 from llmux.server.services import CacheDesk
 from llmux.telemetry import Administered
 from tests.server.house import Running, running
@@ -37,7 +36,7 @@ async def call(gateway: Running, method: str, path: str, body: bytes = b"", **mo
 
 
 async def test_how_it_does() -> None:
-    async with running(cache=Desk().desk, admin_key=digest("chief")) as gateway:
+    async with running(services={"cache": Desk().desk}, admin_key="chief") as gateway:
         assert await call(gateway, "GET", "/api/cache/stats") == (200, STATS)
 
 
@@ -47,7 +46,7 @@ CLEARED = {b"": "*", b"{}": "*", b'{"model": "gpt-*"}': "gpt-*"}
 @pytest.mark.parametrize("body", CLEARED)
 async def test_it_is_emptied_and_that_is_told(body: bytes) -> None:
     cache = Desk()
-    async with running(cache=cache.desk, admin_key=digest("chief")) as gateway:
+    async with running(services={"cache": cache.desk}, admin_key="chief") as gateway:
         told = await call(gateway, "POST", "/api/cache/clear", body)
         assert told == (200, {"cleared": 3, "model": CLEARED[body]})
         assert cache.cleared == [CLEARED[body]]
@@ -61,7 +60,7 @@ BAD = {b'{"modle": "x"}': "`modle`", b'{"model": 7}': "$.model", b"{": "truncate
 @pytest.mark.parametrize("body", BAD)
 async def test_what_is_wrong_is_said_and_nothing_forgotten(body: bytes) -> None:
     cache = Desk()
-    async with running(cache=cache.desk, admin_key=digest("chief")) as gateway:
+    async with running(services={"cache": cache.desk}, admin_key="chief") as gateway:
         status, told = await call(gateway, "POST", "/api/cache/clear", body)
         assert (status, cache.cleared) == (400, [])
         assert BAD[body] in told["error"]
@@ -71,10 +70,10 @@ async def test_what_is_wrong_is_said_and_nothing_forgotten(body: bytes) -> None:
 @pytest.mark.parametrize(("method", "path"), [("GET", "/api/cache/stats"), ("POST", "/api/cache/clear")])
 async def test_only_the_administrator_may(method: str, path: str) -> None:
     cache = Desk()
-    async with running(cache=cache.desk, admin_key=digest("chief")) as gateway:
+    async with running(services={"cache": cache.desk}, admin_key="chief") as gateway:
         assert (await call(gateway, method, path, headers={"X-Admin-Key": "thief"}))[0] == 401
-    async with running(cache=cache.desk) as gateway:
+    async with running(services={"cache": cache.desk}) as gateway:
         assert (await call(gateway, method, path))[0] == 404
-    async with running(admin_key=digest("chief")) as gateway:
+    async with running(admin_key="chief") as gateway:
         assert (await call(gateway, method, path))[0] == 404
     assert cache.cleared == []
