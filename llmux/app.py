@@ -66,7 +66,7 @@ from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
 from llmux.server.services import Accounts, CacheDesk, Library, Services
 from llmux.store.archive import Archive
-from llmux.store.open import open_store
+from llmux.store.open import REDIS, open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport, open_session
@@ -267,7 +267,7 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
     wanted = config.cache
     bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
     # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
-    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    is_shared = wanted.store and config.store.url.reveal().partition(":")[0] in REDIS
     shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
     ground.cache.configure(bounds if wanted.enabled else None, shared)
     if not wanted.enabled:

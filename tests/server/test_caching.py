@@ -51,7 +51,7 @@ async def test_it_is_emptied_and_that_is_told(body: bytes) -> None:
         assert told == (200, {"cleared": 3, "model": CLEARED[body]})
         assert cache.cleared == [CLEARED[body]]
         facts = [fact for fact in gateway.facts if isinstance(fact, Administered)]
-        assert facts == [Administered("cache.clear", CLEARED[body], "127.0.0.1")]
+        assert facts == [Administered("cache clear", CLEARED[body], "127.0.0.1")]
 
 
 BAD = {b'{"modle": "x"}': "`modle`", b'{"model": 7}': "$.model", b"{": "truncated", b"[]": "object"}

@@ -1,6 +1,7 @@
 """The cache in a whole gateway: every dialect hears again what it heard, at no cost, and can go on from it."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from llmux.app import furnish, open_ground
+from llmux.app import Ground, furnish, open_ground
 from llmux.config.load import load
 from llmux.dialects.base import SAME, backend_path
 from llmux.dialects.registry import TABLE
@@ -27,6 +28,7 @@ from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.telemetry import CacheUsed, Fact, Planned, RequestFinished, Voice
 from tests.fakes import FakeClock
+from tests.redis_server import RedisServer, needs_redis
 
 CACHED = "[cache]\nenabled = true\n"
 # Who answers: the demo in each dialect.
@@ -46,6 +48,7 @@ class Gateway:
     url: str
     session: aiohttp.ClientSession
     clock: FakeClock
+    ground: Ground
     facts: list[Fact] = field(default_factory=list)
 
     async def ask(self, path: str, body: Any, **headers: str) -> tuple[bytes, str]:
@@ -71,11 +74,17 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, config: str = CACHED) -> AsyncGenerator[Gateway, None]:
+async def gateway(
+    folder: Path, config: str = CACHED, *, store: str = "memory:", clock: FakeClock | None = None
+) -> AsyncGenerator[Gateway, None]:
     """The demo behind a cache. Every request has the same id, so that answers can be compared."""
     lines = "\n".join(f"[provider.{name}]" for name in BACKENDS.values())
-    (folder / "config.toml").write_text(f'store.url = "memory:"\nadmin_key = "chief"\n{lines}\n{config}')
-    loaded, clock, facts = load(folder / "config.toml", env={}, cwd=folder, home=folder), FakeClock(), list[Fact]()
+    (folder / "config.toml").write_text(f'store.url = "{store}"\nadmin_key = "chief"\n{lines}\n{config}')
+    loaded, clock, facts = (
+        load(folder / "config.toml", env={}, cwd=folder, home=folder),
+        clock or FakeClock(),
+        list[Fact](),
+    )
     async with open_ground(loaded, Voice(facts.append), clock) as ground:
         house = furnish(loaded, ground)
         desk = Desk(lambda: house.services, clock, facts.append, lambda: "req_1")
@@ -84,7 +93,7 @@ async def gateway(folder: Path, config: str = CACHED) -> AsyncGenerator[Gateway,
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             async with aiohttp.ClientSession() as session:
-                yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", session, clock, facts)
+                yield Gateway(f"http://127.0.0.1:{runner.addresses[0][1]}", session, clock, ground, facts)
         finally:
             await runner.cleanup()
 
@@ -228,6 +237,42 @@ async def test_by_backend_it_follows_the_plan(tmp_path: Path) -> None:
         body = orjson.dumps({**chat, "model": "nothing"})
         async with running.session.post(f"{running.url}/v1/chat/completions", data=body) as answer:
             assert (said, answer.status) == (["miss", "hit"], 404)
+
+
+# --- instances -------------------------------------------------------------------------------------------------------
+
+
+@needs_redis
+async def test_instances_on_one_redis_share_what_they_keep_and_what_is_cleared(tmp_path: Path) -> None:
+    redis, clock = RedisServer(tmp_path), FakeClock(time.time())  # what is kept there lives by the time of Redis
+    redis.start()
+    try:
+        async with (
+            gateway(tmp_path, store=redis.url, clock=clock) as one,
+            gateway(tmp_path, store=redis.url, clock=clock) as other,
+        ):
+            path, body = asked("claude", "openai_chat", stream=True)
+            first, miss = await one.ask(path, body)
+            again, hit = await until_hit(other, path, body)
+            assert (miss, hit, meant("claude", again)) == ("miss", "hit", meant("claude", first))
+            clock.advance(1)
+            async with one.session.post(f"{one.url}/api/cache/clear", headers={"X-Admin-Key": "chief"}) as answer:
+                assert orjson.loads(await answer.read()) == {"cleared": 1, "model": "*"}
+            await other.ground.cache.refresh()
+            clock.advance(1)
+            assert (await other.ask(path, body))[1] == "miss"
+            redis.kill()  # the other has it in its memory, and nobody is refused an answer
+            assert [(await gate.ask(path, body))[1] for gate in (one, other)] == ["miss", "hit"]
+    finally:
+        redis.kill()
+
+
+async def until_hit(running: Gateway, path: str, body: bytes) -> tuple[bytes, str]:
+    """What is told once the other's answer has reached the store. It is not asked for anew until then."""
+    async with asyncio.timeout(10):
+        while not await running.ground.archive.ask(lambda store: store.notes("cached/")):
+            await asyncio.sleep(0.01)
+    return await running.ask(path, body)
 
 
 # --- the SDKs --------------------------------------------------------------------------------------------------------
