@@ -24,16 +24,16 @@ from llmux.ir.value import Value
 from llmux.log import Log
 from llmux.server.application import build
 from llmux.server.services import Desk
+from llmux.server.site import Site
 from llmux.supervisor import WORKER_VARIABLE, Supervisor
 from llmux.telemetry import ConfigReloaded, Notice, Voice
 
-BACKLOG = 2048
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
 # A request makes some hundred values and leaves no circle: the default would look for circles every few requests.
 COLLECT = (20_000, 20, 20)
 MEGABYTE = 1024 * 1024
 # Keys that a running process cannot change: they say where it listens and how many it is.
-FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "store")
+FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "http", "store")
 
 
 class Ready(Value):
@@ -63,17 +63,18 @@ class Serving:
             OSError: the port is taken, or the certificate cannot be read.
         """
         config, ground = self._loaded.config, self._ground
-        desk = Desk(lambda: self.house.services, ground.clock, ground.tell, ground.next_id)
+        desk = Desk(
+            lambda: self.house.services, ground.clock, ground.tell, ground.next_id, draining=self._stopping.is_set
+        )
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
-        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout)
+        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks, http=config.http)
+        # aiohttp gives open answers this time twice: before it takes their request's body away, and after.
+        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout / 2)
         await runner.setup()
         try:
             self._tls = tls_context(config) if config.https_enabled else None
-            site = web.TCPSite(
-                runner, config.host, config.port, ssl_context=self._tls, backlog=BACKLOG, reuse_port=shared_port or None
-            )
-            await site.start()
+            address, patience = (config.host, config.port), config.http.head_timeout
+            await Site(runner, address, tls=self._tls, handshake=patience, shared_port=shared_port).start()
             port = runner.addresses[0][1]
             yield f"{'https' if self._tls else 'http'}://{_in_url(config.host)}:{port}"
         finally:
@@ -109,10 +110,11 @@ class Serving:
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()
+            for number in (signal.SIGTERM, signal.SIGINT):  # a second one waits for nothing
+                loop.remove_signal_handler(number)
+            await self._ground.clock.sleep(self._loaded.config.drain_delay)
             for task in background:
                 task.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for open answers
-            loop.remove_signal_handler(number)
 
     def furnish(self) -> None:
         """New requests see what the providers list now; running ones finish with what they saw."""

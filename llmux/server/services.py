@@ -51,10 +51,16 @@ class Services(Value, kw_only=True):
     admin_key: bytes = b""  # the digest of the key of who runs the gateway; b"": nobody administers it over HTTP
 
 
+def never() -> bool:
+    """A house that does not stop."""
+    return False
+
+
 class Desk(Value):
-    """What outlives a reload: the current services, time, and where facts go."""
+    """What outlives a reload: the current services, time, where facts go, and whether the house is about to stop."""
 
     current: Callable[[], Services]
     clock: Clock
     tell: Listener
     next_id: Callable[[], str]
+    draining: Callable[[], bool] = never

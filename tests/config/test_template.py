@@ -13,6 +13,7 @@ from llmux.config.schema import (
     Config,
     Conversation,
     Cors,
+    Http,
     Media,
     Provider,
     Role,
@@ -41,9 +42,10 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Routing: ("routing",),
     Conversation: ("conversation",),
     Media: ("media",),
+    Http: ("http",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "http", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import web
 
 from llmux.clock import Clock, SystemClock
-from llmux.config.schema import Cors
+from llmux.config.schema import Cors, Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
 from llmux.errors import AnswerNotFound, GatewayError
@@ -25,7 +25,7 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, digest
-from llmux.server.services import Desk, Library, Services
+from llmux.server.services import Desk, Library, Services, never
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -61,8 +61,9 @@ async def no_answer(client: Client, dialect: str, answer_id: str) -> Any:
 class Running:
     """A server that is up: where it is, what it has told, and a client for it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact]) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact], server: web.Server) -> None:
         self.url = url
+        self.server = server
         self.session = session
         self.facts = facts
 
@@ -87,6 +88,8 @@ async def running(  # one option for each thing that a test may want to be other
     keepalive: float = 60.0,
     cors: Cors | None = None,
     max_body: int = 2**20,
+    http: Http | None = None,
+    draining: Callable[[], bool] = never,
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
     log_bodies: bool = False,
@@ -127,14 +130,15 @@ async def running(  # one option for each thing that a test may want to be other
         log_bodies=log_bodies,
     )
     ids = itertools.count(1)
-    desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
+    desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}", draining)
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.ServerRunner(build(desk, dialects, max_body=max_body, trusted=networks))
+    server = build(desk, dialects, max_body=max_body, trusted=networks, http=http or Http())
+    runner = web.ServerRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
         async with aiohttp.ClientSession() as session:
-            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
+            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts, server)
     finally:
         await runner.cleanup()
