@@ -14,6 +14,7 @@ from typing import TypeVar
 import aiohttp
 
 from llmux import __version__
+from llmux.access.access import Access
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -21,7 +22,7 @@ from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
@@ -40,6 +41,7 @@ from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.quota import Quota
 from llmux.gateway.registry import Registry, Source
 from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
@@ -47,9 +49,11 @@ from llmux.ir.request import Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
+from llmux.routing.catalog import Catalog
 from llmux.routing.offers import offers
 from llmux.server.auth import Door, digest
-from llmux.server.services import Library, Services
+from llmux.server.services import Accounts, Library, Services
+from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
@@ -67,6 +71,7 @@ class Ground(Value):
     ledger: Ledger
     limits: Keeper
     archive: Archive
+    access: Access
     shelf: Shelf
     registry: Registry
     tokenizer: Tokenizer
@@ -84,13 +89,17 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
+        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
+        tell.join(ledger.usage.hear)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        access = Access(archive, clock)
+        tell.join(access.audit)
+        stack.push_async_callback(access.close)
         registry = Registry(store, clock)
         await registry.load()
         yield Ground(
@@ -101,6 +110,7 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             limits=limits,
             registry=registry,
             archive=archive,
+            access=access,
             shelf=shelf,
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
@@ -136,7 +146,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
         Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
-        ground.refused,
+        ground.refused, assembled.price_of,
     )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)
@@ -156,11 +166,15 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        keys=ground.access.register,
+        audit=ground.access.audit.entries,
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        accounts=_accounts(config, ground, assembled.catalog),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
+        login_attempts=config.login_attempts,
         noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
     )
     return House(services, assembled)
@@ -171,6 +185,13 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:
+    """What was used and what is left, for whoever may ask."""
+    clients = tuple(Client(name, windows=windows(token)) for name, token in config.tokens.items())
+    quota, usage = Quota(catalog, ground.ledger, ground.clock, clients), ground.ledger.usage
+    return Accounts(usage.tell, quota.tell, quota.of, quota.reset)
 
 
 def _bytes(mebibytes: float) -> int:
@@ -198,11 +219,11 @@ def _whole(
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
+    dialect, maker, hear = TABLE[endpoint.dialect], endpoint.maker, ground.ledger.hearsay.hear
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker, hear)
     transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker, hear)
 
 
 def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
@@ -219,10 +240,16 @@ def _ask_for_fault(context: Context) -> Mapping[str, str]:
     return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
 
 
-def door(config: Config, *, passes_keys_on: bool) -> Door:
+def door(config: Config, access: Access, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
         digest(token.key.reveal()): Client(name, tuple(token.models), windows(token))
         for name, token in config.tokens.items()
     }
-    return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
+    return Door(
+        clients,
+        allow_anonymous=config.allow_anonymous,
+        passes_keys_on=passes_keys_on,
+        keys=access.ring,
+        keys_required=config.api_key_required,
+    )

@@ -106,7 +106,8 @@ class Serving:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
-            work = (self._ground.ledger.run(), self._ground.registry.run(self.furnish), self._watch_files())
+            ground = self._ground
+            work = (ground.ledger.run(), ground.registry.run(self.furnish), ground.access.run(), self._watch_files())
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()

@@ -15,7 +15,7 @@ from llmux.cli.address import Address, address_of, health
 from llmux.cli.summary import show_origin
 from llmux.cli.terminal import Failure, heading, paint, table
 from llmux.config.load import Loaded
-from llmux.config.schema import Config, Store
+from llmux.config.schema import Config, Secret, Store
 from llmux.gateway.budget import WindowUse, said
 
 HELP = """Find what is broken, and say how to mend it.
@@ -81,7 +81,7 @@ async def _examine(loaded: Loaded) -> tuple[dict[str, Any], list[str]]:
             told: dict[str, Any] = msgspec.to_builtins(await house.services.health(True))
             return told, []
     except StoreNotOpenedError as error:
-        in_memory = replace(loaded, config=replace(loaded.config, store=Store(url="memory:")))
+        in_memory = replace(loaded, config=replace(loaded.config, store=Store(url=Secret("memory:"))))
         told, _ = await _examine(in_memory)
         return told, [f"store: {error}"]
 

@@ -63,7 +63,9 @@ def spoken(env: Mapping[str, str]) -> Mapping[str, tuple[Path, str]]:
     if env.get("REQUEST_TIMEOUT"):
         said["REQUEST_TIMEOUT"] = (("request_timeout",), _seconds(env["REQUEST_TIMEOUT"]))
     if env.get("API_KEY_REQUIRED", "").lower() in YES:
-        said["API_KEY"] = (("tokens", "api_key"), env.get("API_KEY", ""))
+        said["API_KEY_REQUIRED"] = (("api_key_required",), "true")
+        if env.get("API_KEY"):  # else keys are made at run time
+            said["API_KEY"] = (("tokens", "api_key"), env["API_KEY"])
     return said
 
 

@@ -15,6 +15,7 @@ Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
+Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -44,7 +45,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -66,6 +67,22 @@ class Provider(Section):
     enabled: bool = True
 
 
+class Tariff(Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # None: as input
+    cache_write: Dollars | None = None
+    cache_write_1h: Dollars | None = None  # None: as cache_write
+
+
+class Price(Tariff, kw_only=True):
+    """What models cost whose names are alike."""
+
+    model: str  # a glob of the backend's name of the model
+
+
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
@@ -84,12 +101,19 @@ class Backend(Section):
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
     max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
     window: Literal["sliding", "calendar"] = "sliding"
     rps: Positive | None = None
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
     cost: Cost = ""  # "": as its provider's
+    price: Tariff | None = None  # None: as [[price]] says, else the built-in table
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -188,11 +212,14 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}
     backend: list[Backend] = []
+    price: list[Price] = []  # the last whose glob fits counts
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()

@@ -83,10 +83,11 @@ def _field(kind: type[Section], field: FieldInfo, value: Any, report: Report, pa
         report(path, planned)
         return msgspec.UNSET
     origin, inner = typing.get_origin(field.type), typing.get_args(field.type)
-    if isinstance(field.type, type) and issubclass(field.type, Section):
-        return read(field.type, value, report, path) or msgspec.UNSET
-    if inner and isinstance(inner[-1], type) and issubclass(inner[-1], Section):
-        return (_listed if origin is list else _named)(inner[-1], value, report, path)
+    section = next(
+        (each for each in (field.type, *inner) if isinstance(each, type) and issubclass(each, Section)), None
+    )
+    if section is not None:
+        return {list: _listed, dict: _named}.get(origin, _single)(section, value, report, path)
     if field.type == list[str] and isinstance(value, str):
         value = [value]
     try:
@@ -94,6 +95,11 @@ def _field(kind: type[Section], field: FieldInfo, value: Any, report: Report, pa
     except msgspec.ValidationError as error:
         report(path, complaint(error, field.type))
         return msgspec.UNSET
+
+
+def _single(kind: type[S], value: Any, report: Report, path: Path) -> Any:
+    """A section; UNSET when it cannot be read."""
+    return read(kind, value, report, path) or msgspec.UNSET
 
 
 def _listed(kind: type[S], value: Any, report: Report, path: Path) -> Any:

@@ -34,7 +34,7 @@ class Bill:
         """`prompt`: about how many tokens are sent to a backend. `output`: the most that may come back."""
         self._parts, self._context, self._model = parts, context, model
         self._prompt, self._output = prompt, output
-        self.payer = Payer(context.client)
+        self.payer = Payer(context.client, counted=context.counted)
 
     def prompt(self, backend: Backend) -> int:
         """About how many tokens are sent to `backend`."""

@@ -74,6 +74,7 @@ class Embedder:
         call = Call(backend_path(embedding, model), headers, msgspec.json.encode(changed(outbound.body, to)))
         deadline = clock.monotonic() + backend.request_timeout
         reply = await route.transport.open(call, backend.request_timeout)
+        route.hear(backend.name, reply.status, reply.headers)
         limit = ANSWER_LIMIT if reply.status == 200 else ERROR_LIMIT  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, limit)
         if reply.status != 200:  # noqa: PLR2004

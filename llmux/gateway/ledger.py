@@ -1,11 +1,12 @@
 """The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses, and
-what is known of its conversations (`affinity`) and of its way of counting (`ratios`).
+what is known of its conversations (`affinity`), of its way of counting (`ratios`) and of what was used (`usage`).
 
 The rules are routing's (`windows`, `cooldown`), the numbers are the store's; this is the shell between them. What it
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from llmux.clock import Clock
@@ -13,9 +14,23 @@ from llmux.errors import GatewayError
 from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Spend, WindowUse, one
+from llmux.gateway.hearsay import Hearsay
 from llmux.gateway.limits import Keeper
-from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, hold
+from llmux.gateway.payer import (
+    NO_HOLD,
+    NOBODY,
+    OF_BACKENDS,
+    OF_CLIENTS,
+    Hold,
+    Payer,
+    account_of,
+    account_of_client,
+    count,
+    hold,
+)
 from llmux.gateway.ratios import Ratios
+from llmux.gateway.resets import Resets
+from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
@@ -64,8 +79,11 @@ class Ledger:
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
         self.ratios = Ratios(self._books, clock)
+        self.usage = Usages(self._books, clock)
+        self.hearsay = Hearsay(clock)
         self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
         self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
+        self._resets = Resets(self._books, self._budget, clock)
 
     # --- before a request ---
 
@@ -95,6 +113,14 @@ class Ledger:
         if not (backend.windows or payer.client.windows):
             return NO_HOLD
         return await hold(self._budget, backend, payer, expected)
+
+    async def count(self, client: Client) -> None:
+        """Count a request in its client's windows, before several are made of it: see `Context.counted`.
+
+        Raises:
+            ClientLimit: they have no room.
+        """
+        await count(self._budget, client)
 
     def left_out(self, backend: Backend) -> frozenset[str]:
         """The fields that the backend has refused."""
@@ -144,6 +170,31 @@ class Ledger:
         self._budget.watch(account_of_client(client), client.windows)
         return self._budget.use(account_of_client(client), client.windows)
 
+    async def look_at(self, client: Client) -> tuple[WindowUse, ...]:
+        """The same, as the store has it now, if it answers."""
+        self.use_of(client)
+        with contextlib.suppress(StoreError):
+            await self._budget.refresh()
+        return self.use_of(client)
+
+    async def reset_backends(self, names: Collection[str]) -> None:
+        """Empty their windows and end their rests: here at once, in other workers when they next refresh.
+
+        Raises:
+            StoreError: windows are as they were.
+        """
+        await self._resets.reset([f"{OF_BACKENDS}{name}" for name in names])
+        now = self._clock.now()
+        for key, rest in self._rests.values.items():
+            if key[0] in names:
+                self._rests.remove(key)
+                if rest.until > now:
+                    self._tell(CooldownEnded(key[0]))
+
+    async def reset_client(self, name: str) -> None:
+        """Empty a client's windows, likewise. Raises StoreError."""
+        await self._resets.reset([f"{OF_CLIENTS}{name}"])
+
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
         """How each backend stands, as this process knows it; the next refresh looks at their windows."""
         now = self._clock.now()
@@ -166,8 +217,10 @@ class Ledger:
         for backend in backends:
             if backend.windows:
                 self._budget.watch(account_of(backend), backend.windows)
+        self.usage.write()
         try:
             await self._books.flush()
+            await self._resets.refresh()
             await self._rests.refresh()
             await self._learnt.refresh()
             await self.ratios.refresh()
@@ -177,6 +230,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is still to be written. The store stays open: it is its opener's to close."""
+        self.usage.write()
         try:
             await self._books.flush()
         except StoreError:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from llmux.errors import ClientLimit
 from llmux.gateway.budget import NOTHING, REQUEST, Budget, Charge, Reservation, Spend
-from llmux.responder import ANYONE, Client
+from llmux.responder import ANYONE, Client, Window
 from llmux.routing.catalog import Backend
 
 
@@ -17,9 +17,15 @@ class Payer:
 
     __slots__ = ("client", "counted")
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, counted: bool = False) -> None:
         self.client = client
-        self.counted = False
+        self.counted = counted
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Those of the client that a try still has to be counted in."""
+        windows = self.client.windows
+        return tuple(window for window in windows if window.unit != "requests") if self.counted else windows
 
 
 class Hold:
@@ -43,6 +49,8 @@ class Hold:
                 reservation.settle(took)
 
 
+OF_BACKENDS, OF_CLIENTS = "backend/", "client/"  # how the names of their accounts begin
+
 NO_HOLD = Hold()
 NOBODY = Payer(ANYONE)  # whose windows are none
 
@@ -54,8 +62,7 @@ async def hold(budget: Budget, backend: Backend, payer: Payer, expected: Callabl
         ClientLimit: the client's windows have no room.
         OurLimit: the backend's have none.
     """
-    client = payer.client
-    clients = tuple(window for window in client.windows if not (payer.counted and window.unit == "requests"))
+    client, clients = payer.client, payer.windows
     all_requests = all(window.unit == "requests" for window in (*clients, *backend.windows))
     spend = REQUEST if all_requests else expected()
     of_client = Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit)
@@ -68,11 +75,22 @@ async def hold(budget: Budget, backend: Backend, payer: Payer, expected: Callabl
     return Hold(held.get(of_backend.account), held.get(of_client.account))
 
 
+async def count(budget: Budget, client: Client) -> None:
+    """Count a request in the client's windows of requests, before several are made of it.
+
+    Raises:
+        ClientLimit: they have no room.
+    """
+    windows = tuple(window for window in client.windows if window.unit == "requests")
+    if windows:
+        await budget.spend(Charge(account_of_client(client), f"client {client.name}", windows, REQUEST, ClientLimit))
+
+
 def account_of(backend: Backend) -> str:
     """Under which name a backend's windows are kept."""
-    return f"backend/{backend.name}"
+    return OF_BACKENDS + backend.name
 
 
 def account_of_client(client: Client) -> str:
     """Under which name a client's windows are kept."""
-    return f"client/{client.name}"
+    return OF_CLIENTS + client.name

@@ -14,7 +14,7 @@ from llmux.config.schema import Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import Crowded, MethodNotAllowed, NotFound
-from llmux.server import kept
+from llmux.server import accounts, kept, keys
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.guard import Answers, Guard
@@ -48,7 +48,7 @@ class Routes:
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        for method, path, handler in kept.routes(dialects, desk):
+        for method, path, handler in (*kept.routes(dialects, desk), *keys.routes(desk), *accounts.routes(desk)):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}
         self._posts = self._tables["POST"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from llmux.clock import Clock
 from llmux.dialects.base import Address, AnswerForm, Dialect, Encoder, Form
-from llmux.errors import BadRequest, InternalError
+from llmux.errors import BadRequest, InternalError, WrongKey
 from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.request import Request
@@ -44,8 +44,7 @@ class Endpoint:
         """Answer one call."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
         record.dialect = self._dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
+        client = await enter(inbound, self._desk)
         body = await read_body(inbound)
         if services.log_bodies:
             self._see(record, "client", body)
@@ -128,6 +127,23 @@ class SeenEncoder:
         if data:
             self._see(data)
         return data
+
+
+async def enter(inbound: web.BaseRequest, desk: Desk) -> Client:
+    """Let the client in, unless too many wrong keys have come from its address.
+
+    Raises:
+        GatewayError: it may not; see `Door.admit`.
+    """
+    services, record, now = desk.current(), inbound[RECORD], desk.clock.monotonic()
+    wait = desk.attempts.wait(record.remote, services.login_attempts, now)
+    try:
+        client = await services.door.admit(inbound.headers, inbound.query, wait)
+    except WrongKey:
+        desk.attempts.failed(record.remote, now)
+        raise
+    record.client = client.name
+    return client
 
 
 def context_of(inbound: web.BaseRequest, services: Services, dialect: Dialect, client: Client, created: int) -> Context:

@@ -55,7 +55,7 @@ class Middleware:
         return response
 
     async def _tell_of(self, request: web.BaseRequest, answer: Handler) -> web.StreamResponse:
-        record = request[RECORD] = Record(self._desk.next_id())
+        record = request[RECORD] = Record(self._desk.next_id(), self._remote(request))
         began = self._desk.clock.monotonic()
         self._desk.tell(RequestStarted(record.request_id, request.path))
         try:
@@ -139,7 +139,7 @@ class Middleware:
                 first_event_s=None if record.first_event is None else record.first_event - began,
                 duration_s=self._desk.clock.monotonic() - began,
                 error=record.error,
-                remote=self._remote(request),
+                remote=record.remote,
             )
         )
 

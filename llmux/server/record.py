@@ -8,12 +8,13 @@ class Record:
     """One request's facts. It is filled in as they become known."""
 
     __slots__ = (
-        "attempts", "backend", "client", "dialect", "error", "first_event", "model", "request_id", "status", "stream",
-        "usage",
+        "attempts", "backend", "client", "dialect", "error", "first_event", "model", "remote", "request_id", "status",
+        "stream", "usage",
     )  # fmt: skip
 
-    def __init__(self, request_id: str) -> None:
+    def __init__(self, request_id: str, remote: str = "") -> None:
         self.request_id = request_id
+        self.remote = remote  # the client's address
         self.client = ""
         self.dialect = ""
         self.model = ""

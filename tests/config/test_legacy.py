@@ -140,9 +140,11 @@ def test_a_key_that_is_not_required_lets_nobody_in(place: Place) -> None:
     assert place.load("", env={"API_KEY": "k", "API_KEY_REQUIRED": "false"}).config.tokens == {}
 
 
-def test_a_required_key_that_is_missing_stops_the_start(place: Place) -> None:
-    with pytest.raises(ConfigError, match=r"environment: tokens\.api_key: an empty key would let everybody in"):
-        place.load("", env={"API_KEY_REQUIRED": "1"})
+def test_where_a_key_is_required_and_none_is_named_they_are_made_at_run_time(place: Place) -> None:
+    config = place.load("", env={"API_KEY_REQUIRED": "1"}).config
+    assert (config.api_key_required, config.tokens) == (True, {})
+    with pytest.raises(ConfigError, match="environment: api_key_required: nobody could make a key"):
+        place.load("", env={"API_KEY_REQUIRED": "1", "LLMUX_STORE_URL": "memory:"})
 
 
 def test_a_cache_that_is_wanted_is_not_passed_over_in_silence(place: Place) -> None:

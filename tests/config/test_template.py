@@ -15,6 +15,7 @@ from llmux.config.schema import (
     Cors,
     Http,
     Media,
+    Price,
     Provider,
     Role,
     Routing,
@@ -37,6 +38,7 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Store: ("store",),
     Provider: ("provider", "openai"),
     Backend: ("backend", 0),
+    Price: ("price", 0),
     Role: ("role", "analyzer"),
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
@@ -45,7 +47,7 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Http: ("http",),
     Cors: ("cors",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "http", "cors"}
+NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "http", "cors"}
 
 
 def shown(kind: type[Section]) -> Any:
@@ -61,7 +63,7 @@ def uncommented() -> str:
 
 def section_lines(kind: type[Section]) -> str:
     """The lines that show one section."""
-    header = {Config: "", Backend: "[[backend]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
+    header = {Config: "", Backend: "[[backend]]", Price: "[[price]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
     _, _, rest = f"\n{TEXT}".partition(f"\n#{header}\n" if header else "\n")
     return rest.split("\n#[")[0]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from llmux.conversation.notes import AWAY_FOR, Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
+from llmux.store.archive import AWAY_FOR, Archive
 from llmux.store.base import StoreError
 from llmux.telemetry import Fact, StoreFault
 from tests.fakes import FakeClock

@@ -82,6 +82,19 @@ async def test_the_last_request_of_a_window_may_fail_over(house: House) -> None:
         await house.ledger.reserve(backend("p:b"), Payer(client))
 
 
+async def test_a_request_of_which_several_are_made_is_counted_once(house: House) -> None:
+    await house.ledger.count(MIXED)
+    for name in ("p:a", "p:b"):
+        payer = Payer(MIXED, counted=True)
+        (await house.ledger.reserve(backend(name), payer, lambda: Spend(1, 9, 0.5))).settle(Spend(tokens=9, usd=0.25))
+    assert used(house, MIXED) == [1, 18, 0.5]
+    for _ in range(2):
+        await house.ledger.count(MIXED)
+    with pytest.raises(ClientLimit):
+        await house.ledger.count(MIXED)
+    await house.ledger.count(Client("free"))
+
+
 async def test_a_client_without_room_costs_its_backend_nothing_and_the_other_way_round(house: House) -> None:
     small, client = backend("p:a", Window(1, HOUR)), Client("c", windows=(Window(2, HOUR),))
     await house.ledger.reserve(small, Payer(client))
