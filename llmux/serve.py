@@ -25,7 +25,7 @@ from llmux.log import Log
 from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.server.site import Site
-from llmux.supervisor import WORKER_VARIABLE, Supervisor
+from llmux.supervisor import LINE_VARIABLE, PORT_VARIABLE, SPEAKS_VARIABLE, Line, Supervisor, reserved
 from llmux.telemetry import ConfigReloaded, Notice, Voice
 
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
@@ -56,8 +56,10 @@ class Serving:
         self._stopping = asyncio.Event()
 
     @asynccontextmanager
-    async def listening(self, *, shared_port: bool) -> AsyncGenerator[str, None]:
+    async def listening(self, *, shared_port: int) -> AsyncGenerator[str, None]:
         """Listen; the address to call. At the end open answers are given `drain_timeout` seconds.
+
+        `shared_port`: the one at which other workers listen too; 0: the configuration's, alone.
 
         Raises:
             OSError: the port is taken, or the certificate cannot be read.
@@ -73,8 +75,8 @@ class Serving:
         await runner.setup()
         try:
             self._tls = tls_context(config) if config.https_enabled else None
-            address, patience = (config.host, config.port), config.http.head_timeout
-            await Site(runner, address, tls=self._tls, handshake=patience, shared_port=shared_port).start()
+            address, patience = (config.host, shared_port or config.port), config.http.head_timeout
+            await Site(runner, address, tls=self._tls, handshake=patience, shared_port=shared_port > 0).start()
             port = runner.addresses[0][1]
             yield f"{'https' if self._tls else 'http'}://{_in_url(config.host)}:{port}"
         finally:
@@ -95,6 +97,10 @@ class Serving:
             self._tls.load_cert_chain(self._loaded.config.ssl_cert_file, self._loaded.config.ssl_key_file)
         self._loaded, self.house = loaded, house
         self._ground.tell(ConfigReloaded(self._files()))
+
+    def stop(self) -> None:
+        """As a signal does."""
+        self._stopping.set()
 
     async def until_stopped(self, on_ready: Callable[[], None]) -> None:
         """Wait for a signal to stop; meanwhile share with other workers, and reload on SIGHUP and when a file is saved.
@@ -147,26 +153,59 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
         StoreNotOpenedError: the store cannot be used.
         SystemExit: with 1, when the workers cannot live.
     """
-    loaded, worker = loader(), os.environ.get(WORKER_VARIABLE)
-    if loaded.config.workers > 1 and worker is None:
-        supervisor = Supervisor(loaded.config.workers, os.environ, SystemClock(), loaded.config.drain_timeout + GRACE_S)
+    loaded = loader()
+    _open_many_files()
+    if LINE_VARIABLE in os.environ:
+        line, port = Line(int(os.environ[LINE_VARIABLE])), int(os.environ[PORT_VARIABLE])
+        speak = on_ready if os.environ[SPEAKS_VARIABLE] else _say_nothing
+        _runner()(_serve(loader, loaded, speak, line, port))
+    elif loaded.config.workers > 1:
+        _supervise(loaded.config)
+    else:
+        _runner()(_serve(loader, loaded, on_ready))
+
+
+def _supervise(config: Config) -> None:
+    grace = config.drain_delay + config.drain_timeout + GRACE_S
+    with reserved(config.host, config.port) as port:
+        supervisor = Supervisor(config.workers, os.environ, SystemClock(), grace=grace, port=port)
         code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
-        if code:
-            raise SystemExit(code)
-        return
-    _runner()(_serve(loader, loaded, on_ready if worker in {None, "0"} else _say_nothing))
+    if code:
+        raise SystemExit(code)
 
 
-async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callable[[Ready], None]) -> None:
+def _open_many_files() -> None:
+    """As many as the machine lets us: a request needs two connections, and a shell's limit is often 1024."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve(
+    loader: Callable[[], Loaded],
+    loaded: Loaded,
+    on_ready: Callable[[Ready], None],
+    line: Line | None = None,
+    shared_port: int = 0,
+) -> None:
+    """`line` and `shared_port`: a worker's."""
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
         async with open_ground(loaded, Voice(log), clock) as ground:
             serving = Serving(loader, loaded, ground)
-            async with serving.listening(shared_port=config.workers > 1) as url:
+            async with serving.listening(shared_port=shared_port) as url:
                 gc.freeze()  # what was built until now stays: the collector need not look at it again
                 gc.set_threshold(*COLLECT)
-                await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
+
+                def ready() -> None:
+                    if line is not None:
+                        line.serving(lost=serving.stop)
+                    on_ready(Ready(url, loaded, serving.house))
+
+                await serving.until_stopped(ready)
     finally:
         log.flush()
 
