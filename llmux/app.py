@@ -1,30 +1,25 @@
-"""The composition root: a loaded configuration -> a house. The only file that knows every class.
+"""The composition root: a configuration -> a house, on the ground that outlives it. It wires, and steps aside."""
 
-What must outlive a reload (limits, cooldowns, the client session) is `Ground`; what a reload builds anew is `House`.
-"""
-
-import itertools
-import os
 import random
-import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Literal, TypeVar
 
-import aiohttp
+import msgspec
 
 from llmux import __version__
 from llmux.access.access import Access
-from llmux.clock import Clock, SystemClock
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
-from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.memory import IN_STORE, MEBIBYTE, Memory
 from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
-from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.provider import Provider as Demo
@@ -36,93 +31,27 @@ from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
-from llmux.gateway.limits import Keeper
+from llmux.gateway.ledger import Standing
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
-from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.quota import Quota
-from llmux.gateway.registry import Registry, Source
+from llmux.gateway.registry import Source
 from llmux.gateway.shop import Shop
-from llmux.gateway.tokenizer import Tokenizer
+from llmux.ground import Ground
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.catalog import Catalog
-from llmux.routing.offers import offers
+from llmux.routing.catalog import Catalog, backend_model
+from llmux.routing.offers import names, offers
+from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import Accounts, Library, Services
-from llmux.store.archive import Archive
-from llmux.store.open import open_store
-from llmux.telemetry import Voice
+from llmux.server.services import Accounts, CacheDesk, Library, Services
 from llmux.transports.fetch import Fetcher
-from llmux.transports.http import HttpTransport, open_session
+from llmux.transports.http import HttpTransport
 
 Told = TypeVar("Told")
-
-
-class Ground(Value):
-    """What outlives a reload."""
-
-    clock: Clock
-    tell: Voice
-    session: aiohttp.ClientSession
-    ledger: Ledger
-    limits: Keeper
-    archive: Archive
-    access: Access
-    shelf: Shelf
-    registry: Registry
-    tokenizer: Tokenizer
-    refused: RefusedProofs
-    next_id: Callable[[], str]
-    started: float  # Unix seconds
-
-
-@asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
-
-    Raises:
-        StoreNotOpenedError: the store cannot be used.
-    """
-    clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
-        stack.push_async_callback(store.close)
-        session = await stack.enter_async_context(open_session())
-        limits = Keeper()
-        ledger = Ledger(store, clock, tell, limits)
-        tell.join(ledger.usage.hear)
-        stack.push_async_callback(ledger.close)
-        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
-        access = Access(archive, clock)
-        tell.join(access.audit)
-        stack.push_async_callback(access.close)
-        registry = Registry(store, clock)
-        await registry.load()
-        yield Ground(
-            clock=clock,
-            tell=tell,
-            session=session,
-            ledger=ledger,
-            limits=limits,
-            registry=registry,
-            archive=archive,
-            access=access,
-            shelf=shelf,
-            tokenizer=Tokenizer(),
-            refused=RefusedProofs(),
-            next_id=ids(),
-            started=clock.now(),
-        )
-
-
-def ids() -> Callable[[], str]:
-    """Names for requests: a random prefix and a counter, which costs a twentieth of a UUID."""
-    prefix, counter = secrets.token_hex(6), itertools.count(1)
-    return lambda: f"req_{prefix}{next(counter):08x}"
 
 
 class House(Value):
@@ -141,6 +70,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
     profiles = assembled.profile_of
     parts = Parts(
@@ -155,7 +85,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -166,18 +98,44 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
         door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
         keys=ground.access.register,
         audit=ground.access.audit.entries,
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
         accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        noticed=_noticed(config, places),
     )
     return House(services, assembled)
+
+
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:
@@ -205,6 +163,32 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
         return respond
     memory = Memory(ground.shelf, Notes(ground.archive, "reasoning", IN_STORE), ground.clock, life)
     return KeptReasoning(respond, TABLE, memory).respond
+
+
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> str:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan[:1]
+        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
 
 
 def _whole(

@@ -8,20 +8,25 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from llmux.app import Ground, House, furnish, open_ground
+from llmux.admin.routes import routes
+from llmux.app import House, furnish
 from llmux.clock import Clock, SystemClock
 from llmux.config.load import Loaded
 from llmux.config.problem import ConfigError
 from llmux.config.schema import Config
 from llmux.dialects.registry import TABLE
+from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
+from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.server.site import Site
@@ -33,7 +38,19 @@ GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
 COLLECT = (20_000, 20, 20)
 MEGABYTE = 1024 * 1024
 # Keys that a running process cannot change: they say where it listens and how many it is.
-FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "http", "store")
+FIXED = (
+    "host",
+    "port",
+    "workers",
+    "https_enabled",
+    "ssl_key_file",
+    "ssl_cert_file",
+    "max_body_mb",
+    "http",
+    "store",
+    "metrics.enabled",
+    "otel",
+)
 
 
 class Ready(Value):
@@ -69,7 +86,9 @@ class Serving:
             lambda: self.house.services, ground.clock, ground.tell, ground.next_id, draining=self._stopping.is_set
         )
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks, http=config.http)
+        more = routes(desk, ground.board, TABLE)
+        body = int(config.max_body_mb * MEGABYTE)
+        server = build(desk, TABLE, max_body=body, trusted=networks, http=config.http, more=more)
         # aiohttp gives open answers this time twice: before it takes their request's body away, and after.
         runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout / 2)
         await runner.setup()
@@ -90,7 +109,7 @@ class Serving:
         except ConfigError as error:
             self._ground.tell(ConfigReloaded(self._files(), str(error)))
             return
-        changed = [key for key in FIXED if getattr(loaded.config, key) != getattr(self._loaded.config, key)]
+        changed = [key for key in FIXED if attrgetter(key)(loaded.config) != attrgetter(key)(self._loaded.config)]
         if changed:
             self._ground.tell(Notice("warning", f"{', '.join(changed)}: changes at the next start, not by a reload"))
         if self._tls is not None:  # a renewed certificate
@@ -113,7 +132,14 @@ class Serving:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
             ground = self._ground
-            work = (ground.ledger.run(), ground.registry.run(self.furnish), ground.access.run(), self._watch_files())
+            work = (
+                ground.ledger.run(),
+                ground.registry.run(self.furnish),
+                ground.access.run(),
+                ground.cache.run(),
+                ground.board.run(self.standings),
+                self._watch_files(),
+            )
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()
@@ -126,6 +152,10 @@ class Serving:
     def furnish(self) -> None:
         """New requests see what the providers list now; running ones finish with what they saw."""
         self.house = furnish(self._loaded, self._ground)
+
+    def standings(self) -> Sequence[Mapping[str, Any]]:
+        """How the backends of the house stand, the current one's."""
+        return self.house.services.standings()
 
     async def _watch_files(self) -> None:
         files = {str(path.resolve()) for path in self._loaded.files}
@@ -166,9 +196,11 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
 
 
 def _supervise(config: Config) -> None:
-    grace = config.drain_delay + config.drain_timeout + GRACE_S
-    with reserved(config.host, config.port) as port:
-        supervisor = Supervisor(config.workers, os.environ, SystemClock(), grace=grace, port=port)
+    clock, grace = SystemClock(), config.drain_delay + config.drain_timeout + GRACE_S
+    with reserved(config.host, config.port) as port, counted_together(config, clock) as shared:
+        environment = {**os.environ, **(shared.environment if shared else {})}
+        bury = shared.bury if shared else _forget
+        supervisor = Supervisor(config.workers, environment, clock, grace=grace, port=port, bury=bury)
         code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
     if code:
         raise SystemExit(code)
@@ -194,20 +226,26 @@ async def _serve(
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        async with open_ground(loaded, Voice(log), clock) as ground:
-            serving = Serving(loader, loaded, ground)
-            async with serving.listening(shared_port=shared_port) as url:
-                gc.freeze()  # what was built until now stays: the collector need not look at it again
-                gc.set_threshold(*COLLECT)
+        with observers(config, os.environ, clock, log) as heard:
+            voice = Voice(log, *heard.listeners)
+            async with open_ground(loaded, voice, clock, heard.metrics) as ground:
+                serving = Serving(loader, loaded, ground)
 
-                def ready() -> None:
+                def ready(url: str) -> None:
                     if line is not None:
                         line.serving(lost=serving.stop)
                     on_ready(Ready(url, loaded, serving.house))
 
-                await serving.until_stopped(ready)
+                await _listen(serving, ready, shared_port)
     finally:
         log.flush()
+
+
+async def _listen(serving: Serving, ready: Callable[[str], None], shared_port: int) -> None:
+    async with serving.listening(shared_port=shared_port) as url:
+        gc.freeze()  # what was built until now stays: the collector need not look at it again
+        gc.set_threshold(*COLLECT)
+        await serving.until_stopped(lambda: ready(url))
 
 
 def open_log(config: Config, clock: Clock) -> Log:
@@ -229,6 +267,10 @@ def _runner() -> Callable[[Coroutine[object, object, None]], None]:
     except ImportError:
         return asyncio.run
     return uvloop.run
+
+
+def _forget(pid: int) -> None:
+    del pid
 
 
 def _say_nothing(ready: Ready) -> None:

@@ -66,12 +66,24 @@ class _Worker:
 class Supervisor:
     """Keeps `count` workers alive until it is told to stop."""
 
-    def __init__(self, count: int, environment: Mapping[str, str], clock: Clock, *, grace: float, port: int) -> None:
-        """`grace`: seconds that a worker is given to finish its open answers. `port`: the one that they share."""
+    def __init__(
+        self,
+        count: int,
+        environment: Mapping[str, str],
+        clock: Clock,
+        *,
+        grace: float,
+        port: int,
+        bury: Callable[[int], None],
+    ) -> None:
+        """`grace`: seconds that a worker is given to finish its open answers. `port`: the one that they share.
+
+        `bury` is told the id of a process that has ended.
+        """
         self._count = count
         self._environment = {**environment, PORT_VARIABLE: str(port)}
         self._clock = clock
-        self._grace = grace
+        self._grace, self._bury = grace, bury
         self._workers: dict[int, _Worker] = {}
         self._stopping = asyncio.Event()
 
@@ -127,6 +139,7 @@ class Supervisor:
                 code = await process.wait()
                 hearing.cancel()
             del self._workers[number]
+            self._bury(process.pid)
             return code
 
     @staticmethod

@@ -48,7 +48,7 @@ async def kept(tmp_path: Path, script: str, count: int = 1, grace: float = 5) ->
     text = parts[0] + "".join(
         NOTE.format(notes=notes, what=what) + rest for what, _, rest in (part.partition(")") for part in parts[1:])
     )
-    supervisor = Supervisor(count, os.environ, SystemClock(), grace=grace, port=8082)
+    supervisor = Supervisor(count, os.environ, SystemClock(), grace=grace, port=8082, bury=lambda _: None)
     ends = asyncio.ensure_future(supervisor.run([sys.executable, "-I", "-S", "-c", text]))
     try:
         yield Kept(notes, supervisor, ends)

@@ -49,6 +49,7 @@ def check(config: Config, rows: Mapping[str, Row], exists: Callable[[str], bool]
     yield from _roles(config)
     yield from _tokens(config)
     yield from _server(config, exists)
+    yield from _observers(config)
     yield from _lists(config)
 
 
@@ -156,6 +157,13 @@ def _store(url: str) -> Iterator[str]:
             yield REDIS_FORMS
     elif not url.startswith(STORES):
         yield 'expected "memory:", "sqlite:[path]" or "redis://host:port/db"'
+
+
+def _observers(config: Config) -> Iterator[Found]:
+    if config.metrics.auth == "admin" and not config.admin_key.reveal():
+        yield ("metrics", "auth"), 'needs an admin_key, or nobody could scrape; "token" lets clients in'
+    if config.otel.endpoint and not _is_url(config.otel.endpoint):
+        yield ("otel", "endpoint"), 'expected the address of a collector, such as "http://localhost:4318"'
 
 
 def _lists(config: Config) -> Iterator[Found]:

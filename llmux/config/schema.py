@@ -143,6 +143,20 @@ class Token(Section):
     max_usd: Positive | None = None  # in all
 
 
+class Cache(Section):
+    """Answers that are told again to whoever asks exactly the same."""
+
+    enabled: bool = False
+    ttl: Positive = 300  # s for which an answer is told again
+    max_mb: Positive = 64  # of all answers, in the memory of each worker
+    max_entries: Amount = 10_000  # there
+    max_entry_mb: Positive = 1  # of one answer; a larger one is not kept
+    shared: Literal["client", "all"] = "client"  # who hears an answer again: who got it, or every client
+    by_backend: bool = False  # only an answer of the backend that would be asked now
+    tools: bool = False  # also where the model may call tools
+    store: bool = True  # a store that machines share holds them too
+
+
 class Media(Section):
     """What clients point at, for backends that follow no links."""
 
@@ -180,6 +194,19 @@ class Http(Section):
     max_connections: Count = 0  # at once, of one worker; 0: as many as come
     max_header_kb: Amount = 16  # of the request line, and of each header
     max_headers: Amount = 128
+
+
+class Metrics(Section):
+    """What is counted for Prometheus, at /metrics."""
+
+    enabled: bool = True
+    auth: Literal["auto", "none", "token", "admin"] = "auto"  # who may scrape; auto: admin, if there is an admin_key
+
+
+class Otel(Section):
+    """Traces and metrics for an OpenTelemetry collector. Off unless `endpoint` names one."""
+
+    endpoint: str = ""  # http or https, without the path of a signal: "http://localhost:4318"
 
 
 class Cors(Section):
@@ -224,6 +251,9 @@ class Config(Section):
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
     conversation: Conversation = Conversation()
+    cache: Cache = Cache()
     media: Media = Media()
     http: Http = Http()
     cors: Cors = Cors()
+    metrics: Metrics = Metrics()
+    otel: Otel = Otel()

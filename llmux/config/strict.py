@@ -20,7 +20,6 @@ S = TypeVar("S", bound=Section)
 PLANNED: Mapping[tuple[type[Section] | None, str], str] = {
     (Provider, "command"): "a local command cannot be a provider yet; give the provider a base_url",
     (Provider, "args"): "a local command cannot be a provider yet; give the provider a base_url",
-    (None, "cache"): "answers cannot be kept yet; remove this table",
     (None, "workflow"): "workflows cannot be run yet; remove this table",
 }
 # Likewise words that a key will take.

@@ -57,7 +57,7 @@ class Embedder:
         opened = Opened(won.backend.name, model, won.attempts, won.answer.outbound.warnings)
         told = won.answer.vectors.input_tokens
         usage = Usage(told or _count(request.inputs), estimated=not told)
-        bill.settle(won.backend, won.hold, usage, complete=True)
+        bill.settle(won.backend, won.hold, usage, complete=True, began=won.began)
         return opened, replace(won.answer.vectors, input_tokens=usage.input_tokens), usage
 
     async def _ask(self, request: EmbeddingRequest, context: Context, backend: Backend, step: Try) -> _Embedded:

@@ -5,6 +5,7 @@ The rules are routing's (`windows`, `cooldown`), the numbers are the store's; th
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
@@ -40,8 +41,7 @@ from llmux.routing.rules import READY, Condition
 from llmux.store.base import Store, StoreError
 from llmux.telemetry import CooldownEnded, CooldownStarted, FieldLearnt, Listener
 
-# Seconds between two looks at the store: how late one worker knows of another's cooldown, and how much a kill may lose
-# of what is written behind the requests (never a count of a window).
+# Seconds between two looks at the store: how late one worker knows of another's cooldown, and that it is back.
 REFRESH_EVERY = 1.0
 
 # Seconds for which failures are remembered after their rest: one that fails again within this rests for longer.
@@ -183,17 +183,20 @@ class Ledger:
         Raises:
             StoreError: windows are as they were.
         """
-        await self._resets.reset([f"{OF_BACKENDS}{name}" for name in names])
+        await self._rests.refresh()
+        await self._resets.empty([f"{OF_BACKENDS}{name}" for name in names])
         now = self._clock.now()
         for key, rest in self._rests.values.items():
             if key[0] in names:
                 self._rests.remove(key)
                 if rest.until > now:
                     self._tell(CooldownEnded(key[0]))
+        await self._write()  # others hear of it at their next look
 
     async def reset_client(self, name: str) -> None:
         """Empty a client's windows, likewise. Raises StoreError."""
-        await self._resets.reset([f"{OF_CLIENTS}{name}"])
+        await self._resets.empty([f"{OF_CLIENTS}{name}"])
+        await self._write()
 
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
         """How each backend stands, as this process knows it; the next refresh looks at their windows."""
@@ -208,9 +211,11 @@ class Ledger:
 
     async def run(self) -> None:
         """Share with the other workers, until cancelled."""
-        while True:
-            await self.refresh()
-            await self._clock.sleep(REFRESH_EVERY)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._books.write_soon())
+            while True:
+                await self.refresh()
+                await self._clock.sleep(REFRESH_EVERY)
 
     async def refresh(self, backends: Iterable[Backend] = ()) -> None:
         """Write what is to be written, and learn what others wrote; of `backends` the windows too, asked for or not."""
@@ -230,13 +235,14 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is still to be written. The store stays open: it is its opener's to close."""
-        self.usage.write()
-        try:
-            await self._books.flush()
-        except StoreError:
-            return  # told; and there is no next time
+        await self._write()
 
     # --- inside ---
+
+    async def _write(self) -> None:
+        self.usage.write()
+        with contextlib.suppress(StoreError):  # told; if there is a next time, it may do better
+            await self._books.flush()
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
         rest = self._rest(backend.name, model, now) if self._rests.values else None

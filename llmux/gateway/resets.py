@@ -21,8 +21,8 @@ class Resets:
         self._known = Mirror(books, "reset/", float)  # key: the account; value: when
         self._followed: dict[tuple[str, ...], float] = {}
 
-    async def reset(self, accounts: Sequence[str]) -> None:
-        """Empty all windows of these accounts. Raises StoreError: they are as they were."""
+    async def empty(self, accounts: Sequence[str]) -> None:
+        """Empty all windows of these accounts; others hear of it once that is written. Raises StoreError: none is."""
         counters = [key for account in accounts for key in await self._counters(account)]
         if counters:
             await self._books.ask(lambda store: store.remove(counters))
@@ -31,7 +31,6 @@ class Resets:
             self._budget.forget(account)
             self._followed[account,] = now
             self._known.put((account,), now, now + KNOWN_FOR)
-        await self._books.flush()  # others hear of it at their next look
 
     async def refresh(self) -> None:
         """Follow what others have reset. Raises StoreError."""

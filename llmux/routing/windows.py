@@ -56,7 +56,10 @@ def slot(prefix: str, window: Window, now: float) -> Slot:
 
 
 def belongs(prefix: str, counter: str) -> bool:
-    """Whether `counter` is one that a window of what `prefix` names has, or had."""
+    """Whether `counter` is one that a window of what `prefix` names has, or had.
+
+    A name that ends as a counter does (":tokens", ":3600") is taken for one of the name before that.
+    """
     return counter.startswith(prefix) and COUNTER.fullmatch(counter, len(prefix)) is not None
 
 

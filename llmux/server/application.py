@@ -5,7 +5,8 @@ would do here, for a tenth of the cost of a small request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from llmux.config.schema import Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import Crowded, MethodNotAllowed, NotFound
-from llmux.server import accounts, kept, keys
+from llmux.server import accounts, caching, kept, keys, metrics
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.guard import Answers, Guard
@@ -25,6 +26,7 @@ from llmux.server.peer import Network
 from llmux.server.services import Desk
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Row = tuple[str, str, Handler]  # method, path, who answers
 LIVE, READY = "/health/live", "/health/ready"
 DEFAULTS = Http()
 CROWDED_S = 5.0  # until a connection may be free again
@@ -33,7 +35,7 @@ CROWDED_S = 5.0  # until a connection may be free again
 class Routes:
     """Path and method -> handler."""
 
-    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect]) -> None:
+    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect], more: Iterable[Row] = ()) -> None:
         operations = Operations(desk)
         rows: dict[str, list[tuple[str, Handler]]] = {
             "POST": [("/llmux/explain", operations.explain), *_asked(dialects, desk)],
@@ -48,7 +50,15 @@ class Routes:
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        for method, path, handler in (*kept.routes(dialects, desk), *keys.routes(desk), *accounts.routes(desk)):
+        own = (
+            kept.routes(dialects, desk),
+            keys.routes(desk),
+            accounts.routes(desk),
+            metrics.routes(desk),
+            caching.routes(desk),
+            more,
+        )
+        for method, path, handler in itertools.chain(*own):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}
         self._posts = self._tables["POST"]
@@ -104,13 +114,14 @@ def build(
     max_body: int,
     trusted: tuple[Network, ...] = (),
     http: Http = DEFAULTS,
+    more: Iterable[Row] = (),
 ) -> web.Server:
     """The server, for a `web.ServerRunner`. Needs a running loop.
 
     `max_body`: bytes of a body after decompression. `trusted`: proxies whose X-Forwarded-For counts. `http`: how long
-    connections are borne.
+    connections are borne. `more`: what rooms above this one answer.
     """
-    routes = Routes(desk, dialects)
+    routes = Routes(desk, dialects, more)
     spoken = Paths((path, dialect) for dialect in dialects.values() for path in inbound(dialect))
     middleware = Middleware(desk, routes.find, spoken, trusted)
     loop = asyncio.get_running_loop()

@@ -21,6 +21,7 @@ from llmux.server.cors import allow_origin
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
+from llmux.server.wishes import take_wishes
 from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
@@ -29,6 +30,7 @@ LONGEST_HEADER = 700
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NANOSECONDS = 1_000_000_000  # in a second
 # A stream must reach the client as it comes: nginx buffers unless told not to.
+UNCACHED = {"cache-control": "no-store"}  # how a client may say it, too
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
@@ -42,15 +44,21 @@ class Endpoint:
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
+        inbound[RECORD].dialect = self._dialect.name
+        return await self.answer(inbound, await enter(inbound, self._desk))
+
+    async def answer(self, inbound: web.BaseRequest, client: Client) -> web.StreamResponse:
+        """Answer one call of a client that has been let in."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
-        record.dialect = self._dialect.name
-        client = await enter(inbound, self._desk)
-        body = await read_body(inbound)
+        record.dialect, record.client = self._dialect.name, client.name
+        body, cached = take_wishes(await read_body(inbound))
         if services.log_bodies:
             self._see(record, "client", body)
         request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
         record.model, record.stream = request.model, request.stream
         context = context_of(inbound, services, self._dialect, client, int(self._desk.clock.now()))
+        if not cached:
+            context = replace(context, headers={**context.headers, **UNCACHED})
         batches = services.respond(request, context)
         told = _Told(self._dialect.form(request.form), self._answer_form(request, context, began))
         if request.stream:

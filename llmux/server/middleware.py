@@ -57,7 +57,7 @@ class Middleware:
     async def _tell_of(self, request: web.BaseRequest, answer: Handler) -> web.StreamResponse:
         record = request[RECORD] = Record(self._desk.next_id(), self._remote(request))
         began = self._desk.clock.monotonic()
-        self._desk.tell(RequestStarted(record.request_id, request.path))
+        self._desk.tell(RequestStarted(record.request_id, request.path, request.headers.get("traceparent", "")))
         try:
             response = await self._answer(request, record, answer)
         except (asyncio.CancelledError, ConnectionError):
@@ -140,6 +140,7 @@ class Middleware:
                 duration_s=self._desk.clock.monotonic() - began,
                 error=record.error,
                 remote=record.remote,
+                finish_reason=record.finish_reason,
             )
         )
 

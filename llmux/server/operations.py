@@ -10,6 +10,7 @@ from llmux.errors import BadRequest
 from llmux.responder import Client, Context
 from llmux.server.endpoint import RECORD, address, enter, in_session, read_body, safe_query
 from llmux.server.services import Desk
+from llmux.server.wishes import take_wishes
 
 TRUE = frozenset({"1", "true", "yes"})
 
@@ -50,9 +51,12 @@ class Operations:
 
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
-        client = await enter(request, self._desk)
+        return await self.explained(request, await enter(request, self._desk))
+
+    async def explained(self, request: web.BaseRequest, client: Client) -> web.Response:
+        """The same for a client that has been let in."""
         services = self._desk.current()
-        body = await read_body(request)
+        body, _ = take_wishes(await read_body(request))
         dialect = _dialect(request, services.dialects)
         at = Address(request.query.get("path", ""), request.query)
         asked = in_session(dialect.decode_request(body, at), dialect, request)

@@ -4,7 +4,7 @@ A reload hands it another; a request keeps the one it began with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -67,6 +67,13 @@ class KeyOffice(Protocol):
         """What has been revoked."""
 
 
+class CacheDesk(Value):
+    """The cache, as its administrator sees it. `clear` takes a glob of models, and says how many answers it forgot."""
+
+    stats: Callable[[], Mapping[str, Any]]
+    clear: Callable[[str], Awaitable[int]]
+
+
 class Services(Value, kw_only=True):
     """One generation of the house, as the server sees it."""
 
@@ -77,15 +84,20 @@ class Services(Value, kw_only=True):
     explain: Callable[[Request, Context], Awaitable[Mapping[str, Any]]]
     health: Callable[[bool], Awaitable[Mapping[str, Any]]]  # deep or not
     cards: Callable[[Client], Sequence[ModelCard]]  # the models that this client may ask for
+    # How each backend stands: `backend`, `state`, `in_flight` and what else there is to know of it.
+    standings: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     door: Door
     library: Library
     accounts: Accounts
     keys: KeyOffice
     audit: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]  # so many of the last changes, the newest first
+    cache: CacheDesk | None = None
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect
     log_bodies: bool = False  # tell what clients say and hear
+    metrics: Callable[[str], Awaitable[tuple[str, bytes]]] | None = None  # what a scraper accepts -> type and text
+    metrics_auth: Literal["none", "token", "admin"] = "token"  # who may scrape
     admin_key: bytes = b""  # the digest of the key of who runs the gateway; b"": nobody administers it over HTTP
     login_attempts: int = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
 

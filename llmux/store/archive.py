@@ -35,8 +35,11 @@ class Archive:
 
     async def ask(self, verb: Callable[[Store], Awaitable[Answer]]) -> Answer:
         """What the store says. Raises StoreError: it fails, takes too long, or did so a moment ago."""
-        if self._clock.monotonic() < self._asked_again_at:
+        now = self._clock.monotonic()
+        if now < self._asked_again_at:
             raise StoreError("the store is away")
+        if self._away:
+            self._asked_again_at = now + AWAY_FOR  # one asks for all
         try:
             async with asyncio.timeout(self._patience):
                 answer = await verb(self._store)
@@ -44,7 +47,7 @@ class Archive:
             raise self._fault(StoreError(f"the store did not answer within {self._patience} s")) from None
         except StoreError as error:
             raise self._fault(error) from None
-        self._away = False
+        self._away, self._asked_again_at = False, 0.0
         return answer
 
     def _fault(self, error: StoreError) -> StoreError:

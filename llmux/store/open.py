@@ -26,10 +26,12 @@ def open_store(url: str, clock: Clock, environ: Mapping[str, str]) -> Store:
     return opener(place, clock, environ)
 
 
-def shown(url: str) -> str:
+def shown(url: str, environ: Mapping[str, str]) -> str:
     """The place that `url` names, for people: without user, password and options."""
-    scheme, slashes, place = url.partition("://")
-    return f"{scheme}://{place.rpartition('@')[2].partition('?')[0]}" if slashes and scheme in REDIS else url
+    scheme, _, place = url.partition(":")
+    if scheme == "sqlite":
+        return f"sqlite:{_file(place, environ)}"
+    return f"{scheme}://{place.removeprefix('//').rpartition('@')[2].partition('?')[0]}" if scheme in REDIS else url
 
 
 def state_file(environ: Mapping[str, str]) -> Path:

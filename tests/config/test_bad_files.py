@@ -68,6 +68,14 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'log_level = "LOUD"',
         ['log_level: expected one of "DEBUG", "INFO", "WARNING", "ERROR"'],
     ),
+    "a door for nobody": (
+        '[metrics]\nauth = "admin"',
+        ['metrics.auth: needs an admin_key, or nobody could scrape; "token" lets clients in'],
+    ),
+    "a collector without a scheme": (
+        '[otel]\nendpoint = "localhost:4318"',
+        ['otel.endpoint: expected the address of a collector, such as "http://localhost:4318"'],
+    ),
     "a port beyond": ("port = 65536", ["port: expected int <= 65535"]),
     "a negative time": ("keepalive = -1", ["keepalive: expected float > 0.0"]),
     "no time at all": ("request_timeout = nan", ["request_timeout: expected float > 0.0"]),
@@ -222,7 +230,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
             "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
         )
     },
-    "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
+    "a cache for no time": ("[cache]\nttl = 0", ["cache.ttl: expected float > 0.0"]),
     # --- much at once
     "everything": (
         'port = "x"\nhots = 1\n[provider.a]\nbase_ulr = 1\n[[backend]]\nmodel = "openia:m"\nweight = -1',

@@ -10,11 +10,14 @@ import pytest
 
 from llmux.config.schema import (
     Backend,
+    Cache,
     Config,
     Conversation,
     Cors,
     Http,
     Media,
+    Metrics,
+    Otel,
     Price,
     Provider,
     Role,
@@ -43,11 +46,17 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Cache: ("cache",),
     Media: ("media",),
     Http: ("http",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
-NESTED = {"store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "media", "http", "cors"}
+NESTED = {
+    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "http",
+    "cors", "metrics", "otel",
+}  # fmt: skip
 
 
 def shown(kind: type[Section]) -> Any:

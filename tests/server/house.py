@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from msgspec.structs import replace
 
 from llmux.clock import Clock, SystemClock
 from llmux.config.schema import Cors, Http
@@ -131,6 +132,7 @@ async def running(  # one option for each thing that a test may want to be other
     admin_key: str = "",
     login_attempts: int = 20,
     dialects: Mapping[str, Dialect] = TABLE,
+    services: Mapping[str, Any] | None = None,  # what else the server is handed
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -150,7 +152,7 @@ async def running(  # one option for each thing that a test may want to be other
     async def health(deep: bool) -> Mapping[str, Any]:
         return {"status": "down" if deep else "ok"}
 
-    services = Services(
+    handed = Services(
         dialects=dialects,
         respond=respond,
         embed=embed,
@@ -174,8 +176,9 @@ async def running(  # one option for each thing that a test may want to be other
         keepalive=keepalive,
         log_bodies=log_bodies,
     )
+    handed = replace(handed, **(services or {}))
     ids = itertools.count(1)
-    desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}", draining=draining)
+    desk = Desk(lambda: handed, clock, facts.append, lambda: f"req_{next(ids)}", draining=draining)
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
     server = build(desk, dialects, max_body=max_body, trusted=networks, http=http or Http())
     runner = web.ServerRunner(server)

@@ -64,11 +64,12 @@ def test_redis_is_not_imported_unless_it_is_asked_for() -> None:
         ("unix://me:secret@/run/redis?db=1", "unix:///run/redis"),
         ("redis://cache/0", "redis://cache/0"),
         ("sqlite:/home/me@work/llmux.db", "sqlite:/home/me@work/llmux.db"),
+        ("sqlite:", "sqlite:/state/llmux/llmux.db"),
         ("memory:", "memory:"),
     ],
 )
 def test_people_see_no_password(url: str, people_see: str) -> None:
-    assert shown(url) == people_see
+    assert shown(url, {"XDG_STATE_HOME": "/state"}) == people_see
 
 
 def test_a_home_may_be_short_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

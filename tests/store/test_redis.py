@@ -169,9 +169,8 @@ async def test_one_that_was_killed_has_what_it_acknowledged(own: RedisServer) ->
     await store.close()
 
 
-async def test_one_that_hangs_is_not_waited_for(own: RedisServer) -> None:
-    store = RedisStore(own.url, CLOCK, patience=0.05)
-    store._patience = LONG
+async def test_one_that_hangs_is_waited_for_once(own: RedisServer, clock: FakeClock) -> None:
+    store = RedisStore(own.url, clock, LONG)
     await store.add({"a": 1}, {"a": LATER})
     store._patience = 0.05
     own.send(signal.SIGSTOP)
@@ -179,7 +178,16 @@ async def test_one_that_hangs_is_not_waited_for(own: RedisServer) -> None:
     answers = await asyncio.gather(*(store.add({"a": 1}, {"a": LATER}) for _ in range(50)), return_exceptions=True)
     assert {str(each) for each in answers} == {"Redis took longer than 0.05 s"}
     assert time.monotonic() - began < 5
+    began = time.monotonic()
+    for _ in range(100):  # who comes later does not wait
+        with pytest.raises(StoreError, match="a moment ago"):
+            await store.counters(["a"])
+    assert time.monotonic() - began < module.AWAY_FOR
+    clock.advance(module.AWAY_FOR)
+    told = await asyncio.gather(*(store.counters(["a"]) for _ in range(5)), return_exceptions=True)
+    assert [str(each) for each in told] == ["Redis took longer than 0.05 s", *["Redis did not answer a moment ago"] * 4]
     own.send(signal.SIGCONT)
+    clock.advance(module.AWAY_FOR)
     store._patience = LONG
     assert await store.fetch(["k"]) == {}  # the answer to this question, not to an earlier one
     assert 1 <= (await store.counters(["a"]))["a"] <= 51
