@@ -32,7 +32,7 @@ Key = tuple[str, str, str, str]  # day, client, backend, model
 class Question(Value):
     """What is asked. Days are the first and the last that count, within what is kept.
 
-    `client` and `model` are globs, "": any. `own` is the one client that is told of, and to whom: its name to the letter.
+    `client` and `model` are globs, "": any. `own` is the one client that is told of, and to whom, to the letter.
     """
 
     since: str
