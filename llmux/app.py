@@ -175,16 +175,16 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
     wanted = config.cache
     bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
     # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
-    is_shared = wanted.store and config.store.url.partition(":")[0] in REDIS
+    is_shared = wanted.store and config.store.url.reveal().partition(":")[0] in REDIS
     shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
     ground.cache.configure(bounds if wanted.enabled else None, shared)
     if not wanted.enabled:
         return respond
 
-    async def first(request: Request, client: Client) -> str:
+    async def first(request: Request, client: Client) -> tuple[str, str] | None:
         plan = await planner.plan(request, client)
-        names = plan.choice.plan[:1]
-        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+        names = plan.choice.plan
+        return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
 
     settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
     return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond

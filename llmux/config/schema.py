@@ -195,6 +195,18 @@ class Conversation(Section):
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
 
 
+class Http(Section):
+    """How long, and for how much, a client's connection is borne."""
+
+    head_timeout: Positive = 30  # s for a TLS handshake, and for a request's line and headers
+    body_timeout: Positive = 30  # s; in each, a body brings 512 bytes a second or its end
+    client_timeout: Positive = 120  # s in which a client takes nothing of its answer
+    connection_timeout: Positive = 630  # s between two requests; longer than a load balancer's own
+    max_connections: Count = 0  # at once, of one worker; 0: as many as come
+    max_header_kb: Amount = 16  # of the request line, and of each header
+    max_headers: Amount = 128
+
+
 class Metrics(Section):
     """What is counted for Prometheus, at /metrics."""
 
@@ -227,6 +239,7 @@ class Config(Section):
     keepalive: Positive = 10  # s of silence before the client is sent a keep-alive
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
+    drain_delay: Span = 0  # s between "not ready" and the end of listening, at a stop
     drain_timeout: Span = 30  # s given to open answers at a stop
     auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
     tool_repair: bool = True  # calls that stray from their tool's schema are put right
@@ -251,6 +264,7 @@ class Config(Section):
     conversation: Conversation = Conversation()
     cache: Cache = Cache()
     media: Media = Media()
+    http: Http = Http()
     cors: Cors = Cors()
     metrics: Metrics = Metrics()
     otel: Otel = Otel()

@@ -6,6 +6,7 @@ Tokens are held and looked up as SHA-256 hashes, so that nothing here compares a
 import functools
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -147,13 +148,14 @@ class Door:
                 )
 
 
+PLACE = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")  # of a Host header; what is more is no name
+
+
 @functools.lru_cache(256)  # a handful of names, and an address takes 10 us to parse
 def is_loopback(host: str) -> bool:
     """Does `host`, with or without a port, name this machine?"""
-    if host.startswith("["):
-        name = host[1:].partition("]")[0]
-    else:
-        name = host.partition(":")[0] if host.count(":") == 1 else host
+    found = PLACE.fullmatch(host)
+    name = (found["v6"] or found["name"] or "") if found else host  # else an IPv6 address without its brackets
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

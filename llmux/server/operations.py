@@ -34,6 +34,21 @@ class Operations:
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
+    async def live(self, request: web.BaseRequest) -> web.Response:
+        """200: the process is alive. Nothing else is looked at: who restarts it for less loses its open answers."""
+        del request
+        return _json({"status": "alive"})
+
+    async def ready(self, request: web.BaseRequest) -> web.Response:
+        """200 while new requests are welcome, 503 once the process is about to stop: for load balancers.
+
+        A store that is away, or a backend that is down, is no reason: another instance would fare no better.
+        """
+        del request
+        if self._desk.draining():
+            return _json({"status": "draining"}, 503)
+        return _json({"status": "ready"})
+
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
         return await self.explained(request, await enter(request, self._desk))
