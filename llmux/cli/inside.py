@@ -3,8 +3,9 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from llmux.app import House, furnish, open_ground
+from llmux.app import House, furnish
 from llmux.config.load import Loaded
+from llmux.ground import open_ground
 from llmux.telemetry import Voice
 
 
