@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from llmux.app import furnish, open_ground
+from llmux.app import furnish
 from llmux.cli.accounts import printable
 from llmux.config.load import load
 from llmux.errors import BackendModelNotFound, RateLimited
+from llmux.ground import open_ground
 from llmux.ir.usage import Usage
 from llmux.telemetry import RequestFinished, Spent, Voice
 
