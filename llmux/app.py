@@ -7,16 +7,23 @@ import itertools
 import os
 import random
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import aiohttp
 import msgspec
 
 from llmux import __version__
+from llmux.access.access import Access
 from llmux.admin.board import Board
 from llmux.admin.feed import Feed
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cache import Cache
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
+from llmux.cache.tasks import Tasks
 from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
@@ -24,7 +31,7 @@ from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
@@ -39,21 +46,26 @@ from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
+from llmux.gateway.ledger import Ledger, Standing
 from llmux.gateway.limits import Keeper
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
+from llmux.gateway.quota import Quota
 from llmux.gateway.registry import Registry, Source
 from llmux.gateway.shop import Shop
 from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Metrics, Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.offers import offers
+from llmux.routing.catalog import Catalog, backend_model
+from llmux.routing.offers import names, offers
+from llmux.routing.permits import Permits
 from llmux.server.auth import Door, digest
-from llmux.server.services import Library, Services
+from llmux.server.services import Accounts, CacheDesk, Library, Services
+from llmux.store.archive import Archive
 from llmux.store.open import open_store
 from llmux.telemetry import Voice
 from llmux.transports.fetch import Fetcher
@@ -71,7 +83,9 @@ class Ground(Value):
     ledger: Ledger
     limits: Keeper
     archive: Archive
+    access: Access
     shelf: Shelf
+    cache: Cache
     registry: Registry
     tokenizer: Tokenizer
     refused: RefusedProofs
@@ -79,24 +93,33 @@ class Ground(Value):
     board: Board
     next_id: Callable[[], str]
     started: float  # Unix seconds
+    metrics: Metrics | None
 
 
 @asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
+async def open_ground(
+    loaded: Loaded, tell: Voice, clock: Clock | None = None, metrics: Metrics | None = None
+) -> AsyncGenerator[Ground, None]:
+    """Opens in order, closes in reverse, also when the third of four fails to open. `metrics`: one of those who hear.
 
     Raises:
         StoreNotOpenedError: the store cannot be used.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
+        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
         ledger = Ledger(store, clock, tell, limits)
+        tell.join(ledger.usage.hear)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
+        access = Access(archive, clock)
+        tell.join(access.audit)
+        stack.push_async_callback(access.close)
+        tasks = Tasks()
+        stack.push_async_callback(tasks.close)
         registry = Registry(store, clock)
         await registry.load()
         feed = Feed(clock)
@@ -109,13 +132,16 @@ async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -
             limits=limits,
             registry=registry,
             archive=archive,
+            access=access,
             shelf=shelf,
+            cache=Cache(clock, tell, archive.ask, tasks),
             tokenizer=Tokenizer(),
             refused=RefusedProofs(),
             feed=feed,
             board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
             next_id=ids(),
             started=clock.now(),
+            metrics=metrics,
         )
 
 
@@ -147,7 +173,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
         Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
-        ground.refused,
+        ground.refused, assembled.price_of,
     )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)
@@ -156,7 +182,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -168,14 +196,43 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
         standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        keys=ground.access.register,
+        audit=ground.access.audit.entries,
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
-        noticed=(HEADER,) if any(at.kind == "demo" for at in places.values()) else (),
+        login_attempts=config.login_attempts,
+        noticed=_noticed(config, places),
     )
     return House(services, assembled)
+
+
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:
@@ -183,6 +240,13 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:
+    """What was used and what is left, for whoever may ask."""
+    clients = tuple(Client(name, windows=windows(token)) for name, token in config.tokens.items())
+    quota, usage = Quota(catalog, ground.ledger, ground.clock, clients), ground.ledger.usage
+    return Accounts(usage.tell, quota.tell, quota.of, quota.reset)
 
 
 def _bytes(mebibytes: float) -> int:
@@ -198,6 +262,32 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
     return KeptReasoning(respond, TABLE, memory).respond
 
 
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> str:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan[:1]
+        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
+    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
+
+
 def _whole(
     conversations: Conversations, ask: Callable[[Request, Context], Awaitable[Told]]
 ) -> Callable[[Request, Context], Awaitable[Told]]:
@@ -210,11 +300,11 @@ def _whole(
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
+    dialect, maker, hear = TABLE[endpoint.dialect], endpoint.maker, ground.ledger.hearsay.hear
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker, hear)
     transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker, hear)
 
 
 def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
@@ -231,10 +321,16 @@ def _ask_for_fault(context: Context) -> Mapping[str, str]:
     return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
 
 
-def door(config: Config, *, passes_keys_on: bool) -> Door:
+def door(config: Config, access: Access, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
         digest(token.key.reveal()): Client(name, tuple(token.models), windows(token))
         for name, token in config.tokens.items()
     }
-    return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
+    return Door(
+        clients,
+        allow_anonymous=config.allow_anonymous,
+        passes_keys_on=passes_keys_on,
+        keys=access.ring,
+        keys_required=config.api_key_required,
+    )

@@ -104,6 +104,10 @@ class Unauthenticated(GatewayError):
     kind, status = "authentication", 401
 
 
+class WrongKey(Unauthenticated):
+    """The client brought a key that nobody has: a guess, perhaps."""
+
+
 class Forbidden(GatewayError):
     """The client may not do this."""
 
@@ -217,6 +221,16 @@ class RateLimited(GatewayError):
 
 class OurLimit(RateLimited):
     """A limit that the owner of llmux has set: a window, a pace. No backend was asked."""
+
+
+class ClientLimit(OurLimit):
+    """A limit of the client's own: no backend helps."""
+
+    retry = Retry.NEVER
+
+
+class TooManyAttempts(OurLimit):
+    """Too many wrong keys have come from the client's address. This one has not been looked at."""
 
 
 class QuotaUsedUp(GatewayError):

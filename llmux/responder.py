@@ -47,7 +47,8 @@ class Context(Value):
 
     `headers` are those of the client's that a backend of its own dialect may see, names in lower case. `credential`
     is the client's own key, used only for a provider that says `api_key = "client"`. `created` is when it came, Unix
-    seconds.
+    seconds. `counted` is true where the client's windows have counted the request already: it is one of several that
+    are made of it.
     """
 
     request_id: str
@@ -56,6 +57,7 @@ class Context(Value):
     query: str = ""
     credential: str = ""
     created: int = 0
+    counted: bool = False
 
 
 class Responder(Protocol):

@@ -10,6 +10,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from llmux.config.schema import Config
 from llmux.dialects.registry import TABLE
 from llmux.ir.value import Value
 from llmux.log import Log
+from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.supervisor import WORKER_VARIABLE, Supervisor
@@ -35,7 +37,18 @@ GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
 COLLECT = (20_000, 20, 20)
 MEGABYTE = 1024 * 1024
 # Keys that a running process cannot change: they say where it listens and how many it is.
-FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "store")
+FIXED = (
+    "host",
+    "port",
+    "workers",
+    "https_enabled",
+    "ssl_key_file",
+    "ssl_cert_file",
+    "max_body_mb",
+    "store",
+    "metrics.enabled",
+    "otel",
+)
 
 
 class Ready(Value):
@@ -90,7 +103,7 @@ class Serving:
         except ConfigError as error:
             self._ground.tell(ConfigReloaded(self._files(), str(error)))
             return
-        changed = [key for key in FIXED if getattr(loaded.config, key) != getattr(self._loaded.config, key)]
+        changed = [key for key in FIXED if attrgetter(key)(loaded.config) != attrgetter(key)(self._loaded.config)]
         if changed:
             self._ground.tell(Notice("warning", f"{', '.join(changed)}: changes at the next start, not by a reload"))
         if self._tls is not None:  # a renewed certificate
@@ -113,6 +126,8 @@ class Serving:
                 ground.ledger.run(),
                 ground.registry.run(self.furnish),
                 ground.board.run(self.standings),
+                ground.access.run(),
+                ground.cache.run(),
                 self._watch_files(),
             )
             background = [tasks.create_task(each) for each in work]
@@ -159,26 +174,39 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
     """
     loaded, worker = loader(), os.environ.get(WORKER_VARIABLE)
     if loaded.config.workers > 1 and worker is None:
-        supervisor = Supervisor(loaded.config.workers, os.environ, SystemClock(), loaded.config.drain_timeout + GRACE_S)
-        code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
-        if code:
-            raise SystemExit(code)
+        _supervise(loaded.config)
         return
     _runner()(_serve(loader, loaded, on_ready if worker in {None, "0"} else _say_nothing))
+
+
+def _supervise(config: Config) -> None:
+    clock = SystemClock()
+    with counted_together(config, clock) as shared:
+        environment = {**os.environ, **(shared.environment if shared else {})}
+        supervisor = Supervisor(config.workers, environment, clock, config.drain_timeout + GRACE_S)
+        command = [sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]
+        code = asyncio.run(supervisor.run(command, shared.bury if shared else _forget))
+    if code:
+        raise SystemExit(code)
 
 
 async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callable[[Ready], None]) -> None:
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        async with open_ground(loaded, Voice(log), clock) as ground:
-            serving = Serving(loader, loaded, ground)
-            async with serving.listening(shared_port=config.workers > 1) as url:
-                gc.freeze()  # what was built until now stays: the collector need not look at it again
-                gc.set_threshold(*COLLECT)
-                await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
+        with observers(config, os.environ, clock, log) as heard:
+            voice = Voice(log, *heard.listeners)
+            async with open_ground(loaded, voice, clock, heard.metrics) as ground:
+                await _listen(Serving(loader, loaded, ground), loaded, on_ready)
     finally:
         log.flush()
+
+
+async def _listen(serving: Serving, loaded: Loaded, on_ready: Callable[[Ready], None]) -> None:
+    async with serving.listening(shared_port=loaded.config.workers > 1) as url:
+        gc.freeze()  # what was built until now stays: the collector need not look at it again
+        gc.set_threshold(*COLLECT)
+        await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
 
 
 def open_log(config: Config, clock: Clock) -> Log:
@@ -200,6 +228,10 @@ def _runner() -> Callable[[Coroutine[object, object, None]], None]:
     except ImportError:
         return asyncio.run
     return uvloop.run
+
+
+def _forget(pid: int) -> None:
+    del pid
 
 
 def _say_nothing(ready: Ready) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from llmux.clock import Clock
 
@@ -25,14 +25,14 @@ class Supervisor:
         self._workers: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
-    async def run(self, command: Sequence[str]) -> int:
-        """Run until a signal, or until the workers cannot live. The exit code."""
+    async def run(self, command: Sequence[str], bury: Callable[[int], None]) -> int:
+        """Run until a signal, or until the workers cannot live. The exit code. `bury` is told the id of a dead one."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._pass_on, signal.SIGHUP)
         async with asyncio.TaskGroup() as tasks:
-            keepers = [tasks.create_task(self._keep(number, command)) for number in range(self._count)]
+            keepers = [tasks.create_task(self._keep(number, command, bury)) for number in range(self._count)]
             await self._stopping.wait()
             self._pass_on(signal.SIGTERM)
             impatient = tasks.create_task(self._end_late_ones())
@@ -40,7 +40,7 @@ class Supervisor:
             impatient.cancel()
         return max(codes)
 
-    async def _keep(self, number: int, command: Sequence[str]) -> int:
+    async def _keep(self, number: int, command: Sequence[str], bury: Callable[[int], None]) -> int:
         early_deaths = 0
         while not self._stopping.is_set():
             began = self._clock.monotonic()
@@ -48,6 +48,7 @@ class Supervisor:
             worker = await asyncio.create_subprocess_exec(*command, env=environment)
             self._workers[number] = worker
             code = await worker.wait()
+            bury(worker.pid)
             if self._stopping.is_set():
                 return 0 if code in {0, -signal.SIGTERM} else 1
             early_deaths = early_deaths + 1 if self._clock.monotonic() - began < TOO_SOON_S else 0

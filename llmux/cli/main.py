@@ -15,6 +15,8 @@ COMMANDS = {
     "explain": ("llmux.cli.explain", "Show where a request would go, and why, without sending it."),
     "init": ("llmux.cli.init", "Write a configuration to begin with."),
     "models": ("llmux.cli.models", "Show what can be asked for, at whom, and what it can do."),
+    "usage": ("llmux.cli.usage", "Show what each client has used, and what it cost."),
+    "quota": ("llmux.cli.quota", "Show what is left of limits, what rests, and end both."),
     "doctor": ("llmux.cli.doctor", "Find what is broken, and say how to mend it."),
     "launch": ("llmux.cli.launch", "Start a client, such as Claude Code, on this gateway."),
     "mock": ("llmux.cli.mock", "Serve the demo provider over HTTP, to try things on."),

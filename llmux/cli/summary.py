@@ -8,7 +8,7 @@ from llmux.cli.clients import CLIENTS
 from llmux.cli.terminal import heading, table
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
-from llmux.gateway.budget import SPANS
+from llmux.gateway.budget import said
 from llmux.routing.assemble import Assembled
 from llmux.routing.catalog import Backend, Limits
 
@@ -41,7 +41,7 @@ def show_backends(assembled: Assembled) -> None:
 
 def show_clients(config: Config, url: str) -> None:
     """How to point clients at the gateway."""
-    token = "YOUR_TOKEN" if config.tokens else "any"
+    token = "YOUR_TOKEN" if config.tokens or config.api_key_required else "any"
     heading("Point a client at it")
     click.echo(f"  Claude Code   ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude")
     click.echo(f"  OpenAI SDKs   OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={token} python app.py")
@@ -66,8 +66,7 @@ def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:
 
 def _limits(backend: Backend) -> Iterator[str]:
     for window in backend.windows:
-        per = SPANS.get(window.seconds, f"{window.seconds} s")
-        yield f"{window.limit} per {per}{' of the calendar' if window.kind == 'calendar' else ''}"
+        yield f"{said(window)}{' of the calendar' if window.kind == 'calendar' else ''}"
     yield from _pace(backend.limits)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
-from llmux.config.schema import Provider, Secret
+from llmux.config.schema import Cost, Provider, Secret
 from llmux.config.tables import DIALECTS, Row, Tables
 from llmux.ir.value import Value
 
@@ -44,6 +44,7 @@ class Endpoint(Value, kw_only=True):
     rps: float | None = None  # requests a second
     rpm: float | None = None  # requests a minute
     concurrent: int | None = None  # requests at once
+    cost: Cost = ""
     timeout: float | None = None  # s to the first event of an answer; None: request_timeout
     maker: str = ""
     kind: Literal["http", "demo"] = "http"
@@ -71,6 +72,7 @@ def endpoint(name: str, written: Provider, tables: Tables) -> Endpoint:
         rpm=written.rpm,
         concurrent=written.concurrent,
         timeout=written.timeout,
+        cost=written.cost,
         maker=(tables.providers[row].maker or row) if row else MAKERS.get(dialect, name),
         kind="demo" if demo else "http",
         row=row,

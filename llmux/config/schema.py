@@ -14,6 +14,8 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
+Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -43,7 +45,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -60,8 +62,25 @@ class Provider(Section):
     rpm: Positive | None = None  # requests a minute
     concurrent: Amount | None = None  # requests at once
     timeout: Positive | None = None  # s; instead of request_timeout
+    cost: Cost = ""  # of its backends that do not say it themselves
     verbatim: bool = True  # same dialect: pass bytes on as they come; false: decode and encode anew
     enabled: bool = True
+
+
+class Tariff(Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # None: as input
+    cache_write: Dollars | None = None
+    cache_write_1h: Dollars | None = None  # None: as cache_write
+
+
+class Price(Tariff, kw_only=True):
+    """What models cost whose names are alike."""
+
+    model: str  # a glob of the backend's name of the model
 
 
 class Backend(Section):
@@ -82,11 +101,19 @@ class Backend(Section):
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
     max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
     window: Literal["sliding", "calendar"] = "sliding"
     rps: Positive | None = None
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
+    cost: Cost = ""  # "": as its provider's
+    price: Tariff | None = None  # None: as [[price]] says, else the built-in table
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -116,6 +143,20 @@ class Token(Section):
     max_usd: Positive | None = None  # in all
 
 
+class Cache(Section):
+    """Answers that are told again to whoever asks exactly the same."""
+
+    enabled: bool = False
+    ttl: Positive = 300  # s for which an answer is told again
+    max_mb: Positive = 64  # of all answers, in the memory of each worker
+    max_entries: Amount = 10_000  # there
+    max_entry_mb: Positive = 1  # of one answer; a larger one is not kept
+    shared: Literal["client", "all"] = "client"  # who hears an answer again: who got it, or every client
+    by_backend: bool = False  # only an answer of the backend that would be asked now
+    tools: bool = False  # also where the model may call tools
+    store: bool = True  # a store that machines share holds them too
+
+
 class Media(Section):
     """What clients point at, for backends that follow no links."""
 
@@ -127,6 +168,7 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
+    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer
@@ -140,6 +182,19 @@ class Conversation(Section):
     keep_mb: Positive = 64  # of one client; what is oldest goes first
     keep_total_mb: Positive = 512  # of all clients
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
+
+
+class Metrics(Section):
+    """What is counted for Prometheus, at /metrics."""
+
+    enabled: bool = True
+    auth: Literal["auto", "none", "token", "admin"] = "auto"  # who may scrape; auto: admin, if there is an admin_key
+
+
+class Otel(Section):
+    """Traces and metrics for an OpenTelemetry collector. Off unless `endpoint` names one."""
+
+    endpoint: str = ""  # http or https, without the path of a signal: "http://localhost:4318"
 
 
 class Cors(Section):
@@ -171,14 +226,20 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}
     backend: list[Backend] = []
+    price: list[Price] = []  # the last whose glob fits counts
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
     conversation: Conversation = Conversation()
+    cache: Cache = Cache()
     media: Media = Media()
     cors: Cors = Cors()
+    metrics: Metrics = Metrics()
+    otel: Otel = Otel()

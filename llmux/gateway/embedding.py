@@ -9,6 +9,7 @@ from llmux.dialects.base import Outbound, backend_path
 from llmux.errors import BackendGarbled, Unsupported
 from llmux.gateway.answer import read_all
 from llmux.gateway.attempt import ANSWER_LIMIT, ERROR_LIMIT
+from llmux.gateway.bill import Bill
 from llmux.gateway.exchange import Try
 from llmux.gateway.outbound import changed
 from llmux.gateway.parts import Parts, Settings
@@ -42,20 +43,21 @@ class Embedder:
         Raises:
             GatewayError: nobody can.
         """
-        await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan_embeddings(request, context.client)
         self._tries.announce(request.model, context, plan)
 
         async def ask(backend: Backend, step: Try) -> _Embedded:
             return await self._ask(request, context, backend, step)
 
-        won = await self._tries.win(request.model, context, plan, ask)
+        bill = Bill(self._parts, context, request.model, lambda _: _count(request.inputs), output=0)
+        won = await self._tries.win(request.model, context, plan, ask, bill)
         self._parts.limits.leave(won.backend)
         self._parts.ledger.succeeded(won.backend, request.model)
         model = backend_model(won.backend, request.model)
         opened = Opened(won.backend.name, model, won.attempts, won.answer.outbound.warnings)
         told = won.answer.vectors.input_tokens
         usage = Usage(told or _count(request.inputs), estimated=not told)
+        bill.settle(won.backend, won.hold, usage, complete=True, began=won.began)
         return opened, replace(won.answer.vectors, input_tokens=usage.input_tokens), usage
 
     async def _ask(self, request: EmbeddingRequest, context: Context, backend: Backend, step: Try) -> _Embedded:
@@ -72,6 +74,7 @@ class Embedder:
         call = Call(backend_path(embedding, model), headers, msgspec.json.encode(changed(outbound.body, to)))
         deadline = clock.monotonic() + backend.request_timeout
         reply = await route.transport.open(call, backend.request_timeout)
+        route.hear(backend.name, reply.status, reply.headers)
         limit = ANSWER_LIMIT if reply.status == 200 else ERROR_LIMIT  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, limit)
         if reply.status != 200:  # noqa: PLR2004

@@ -9,8 +9,10 @@ from collections.abc import AsyncGenerator
 from msgspec.structs import replace
 
 from llmux.gateway.attempt import Attempt, attempt
+from llmux.gateway.bill import USUAL_OUTPUT, Bill
 from llmux.gateway.exchange import Try
 from llmux.gateway.media import carry
+from llmux.gateway.meter import BYTES_PER_TOKEN, Meter
 from llmux.gateway.outbound import is_verbatim
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
@@ -27,8 +29,6 @@ from llmux.telemetry import AnswerRepaired
 # The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
 # backend has nothing to load, and is not troubled with it.
 IDLE: Batch = (MessageStart("", ""), MessageEnd(FinishReason.END, Usage()))
-# Of a request's JSON: a rule of thumb, where nothing was counted.
-BYTES_PER_TOKEN = 4
 
 
 class Gateway:
@@ -40,28 +40,36 @@ class Gateway:
 
     async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         """See `responder.Responder`."""
-        await self._parts.ledger.reserve_client(context.client)
         plan = await self._parts.planner.plan(request, context.client)
         self._tries.announce(request.model, context, plan)
         if not (request.messages or plan.pool[plan.choice.plan[0]].dialect == request.dialect):
             yield (Opened("llmux", request.model, 0), *IDLE)
             return
-        won = await self._tries.win(request.model, context, plan, self._asking(request, context))
+        bill, meter = self._bill(request, context, plan), Meter()
+        won = await self._tries.win(request.model, context, plan, self._asking(request, context), bill)
         if plan.conversation:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
         answer = won.answer.answer
         batch: Batch = (self._opened(request, plan, won), *self._held(request, plan, won))
+        meter.hear(batch)
         try:
             yield batch
             async for batch in answer.batches():
+                meter.hear(batch)
                 yield batch
             self._settle(request, context, won, batch[-1])
             self._report(request, plan, won, batch[-1])
         finally:
             self._parts.limits.leave(won.backend)
+            usage = meter.usage(bill.prompt(won.backend))
+            bill.settle(won.backend, won.hold, usage, complete=meter.complete, began=won.began)
             await answer.close()
             if repairs := won.answer.repairs:  # of a stream the client has got the head before they were known
                 self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
+
+    def _bill(self, request: Request, context: Context, plan: Plan) -> Bill:
+        most = (request.max_output_tokens or USUAL_OUTPUT) * request.choices
+        return Bill(self._parts, context, request.model, lambda backend: self._estimate(request, plan, backend), most)
 
     def _asking(self, request: Request, context: Context) -> Ask[Attempt]:
         async def ask(backend: Backend, step: Try) -> Attempt:

@@ -13,6 +13,7 @@ from llmux.gateway.outbound import Recipient, recipient
 from llmux.gateway.planner import Planner
 from llmux.gateway.proofs import RefusedProofs
 from llmux.ir.capability import Profile
+from llmux.ir.price import Price
 from llmux.ir.value import Value
 from llmux.routing.catalog import Backend, backend_model
 from llmux.telemetry import Listener
@@ -38,6 +39,7 @@ class Parts(Value):
     chance: Callable[[], float]
     fetch: Fetch  # what a client's link leads to, for backends that follow none
     refused: RefusedProofs = msgspec.field(default_factory=RefusedProofs)
+    price_of: Callable[[Backend, str], Price | None] = lambda _backend, _model: None  # by the backend's name of a model
 
     def recipient(self, backend: Backend, model: str, without: tuple[str, ...]) -> Recipient:
         """`backend` as a request for `model` is prepared for it; `without` are fields that it has just refused."""

@@ -1,5 +1,6 @@
 """The models that a client may ask for, each with what is left of its budget and whether it rests. It asks nobody."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -55,5 +56,6 @@ def _told(standing: Standing) -> dict[str, Any]:
 
 def _windows(standing: Standing) -> Iterable[dict[str, Any]]:
     for use in standing.windows:
-        left = max(use.limit - round(use.used), 0)
-        yield {"per": SPANS[use.seconds], "limit": use.limit, "left": left, "opens_in_s": round(use.opens_in, 1)}
+        left = max(use.limit - (use.used if use.unit == "usd" else round(use.used)), 0)
+        told = {"per": SPANS[use.seconds], "unit": use.unit, "limit": use.limit, "left": left}
+        yield {**told, "opens_in_s": None if math.isinf(use.opens_in) else round(use.opens_in, 1)}

@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Unsupported
+from llmux.gateway.bill import Bill
+from llmux.gateway.budget import NOTHING
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.parts import Parts, Settings
+from llmux.gateway.payer import Hold
 from llmux.gateway.planner import Plan
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
-from llmux.routing.catalog import Backend
+from llmux.routing.catalog import Backend, backend_model
 from llmux.telemetry import AttemptFailed, Planned
 
 Answer = TypeVar("Answer")
@@ -22,12 +25,16 @@ Ask = Callable[[Backend, Try], Awaitable[Answer]]
 
 
 class Won(Value, Generic[Answer]):
-    """Who answers. Who is told of it lets the backend go, with `Keeper.leave`. `began` is monotonic seconds."""
+    """Who answers. Who is told of it lets the backend go, with `Keeper.leave`, and settles `hold`.
+
+    `began` is monotonic seconds.
+    """
 
     backend: Backend
     answer: Answer
     attempts: int
     began: float
+    hold: Hold
 
 
 class Tries:
@@ -48,7 +55,7 @@ class Tries:
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
 
-    async def win(self, model: str, context: Context, plan: Plan, ask: Ask[Answer]) -> Won[Answer]:
+    async def win(self, model: str, context: Context, plan: Plan, ask: Ask[Answer], bill: Bill) -> Won[Answer]:
         """Try until somebody answers. The plan has been announced.
 
         Raises:
@@ -65,7 +72,8 @@ class Tries:
         while True:
             backend, began = plan.pool[step.backend], clock.monotonic()
             try:
-                return Won(backend, await self._try(backend, step, ask), attempts, began)
+                answer, hold = await self._try(backend, step, ask, bill)
+                return Won(backend, answer, attempts, began, hold)
             except GatewayError as error:
                 error.backend = backend.name
                 self.failed(model, context, backend, error, began)
@@ -81,7 +89,16 @@ class Tries:
         rest = self._parts.ledger.failed(backend, model, error)
         after = self._parts.clock.monotonic() - began
         self._parts.tell(
-            AttemptFailed(context.request_id, backend.name, type(error).__name__, error.message, after, rest)
+            AttemptFailed(
+                context.request_id,
+                backend.name,
+                type(error).__name__,
+                error.message,
+                after,
+                rest,
+                backend.provider,
+                backend_model(backend, model),
+            )
         )
 
     def _next(self, exchange: Exchange, error: GatewayError, attempts: int) -> Try:
@@ -91,20 +108,24 @@ class Tries:
             told.attempts = attempts
             raise
 
-    async def _try(self, backend: Backend, step: Try, ask: Ask[Answer]) -> Answer:
+    async def _try(self, backend: Backend, step: Try, ask: Ask[Answer], bill: Bill) -> tuple[Answer, Hold]:
         parts = self._parts
         await parts.limits.enter(backend, backend.request_timeout)
         try:
-            reservation = await parts.ledger.reserve(backend)
+            hold = await parts.ledger.reserve(backend, bill.payer, lambda: bill.expected(backend))
             try:
                 answer = await ask(backend, step)
             except (BackendUnreachable, Unsupported) as error:
                 if error.upstream_status is None:
-                    reservation.give_back()  # it cannot have seen the request
+                    hold.unseen()
+                hold.settle(NOTHING)
+                raise
+            except BaseException:
+                hold.settle(NOTHING)
                 raise
         except BaseException:
             parts.limits.leave(backend)
             raise
         for field in step.without:
             parts.ledger.learn(backend, field)
-        return answer
+        return answer, hold

@@ -13,10 +13,12 @@ from llmux.config.schema import Config, Provider
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
+from llmux.ir.price import FREE, Price
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.catalog import Backend, Catalog, Limits, Transforms
 from llmux.routing.listed import NOTHING, Listed, Lists, listed
+from llmux.routing.prices import Prices
 from llmux.routing.windows import FROM_FIRST_REQUEST
 
 HOUR, DAY = 3_600, 86_400  # s
@@ -39,12 +41,16 @@ KEPT_PROFILES = 1_024  # clients may ask for any name: only so many are remember
 
 
 class Assembled(Value):
-    """A configuration, ready to be asked. `profile_of` knows what a model accepts at a backend, by the model's name."""
+    """A configuration, ready to be asked.
+
+    By the name of a model at a backend `profile_of` knows what it accepts, and `price_of` what it costs.
+    """
 
     catalog: Catalog
     endpoints: Mapping[str, Endpoint]  # by provider; those that have a backend
     limits: Mapping[str, Limits]  # of a provider as a whole, by provider
     profile_of: Callable[[Backend, str], Profile]
+    price_of: Callable[[Backend, str], Price | None]
 
 
 class Known(Value):
@@ -99,7 +105,19 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
     roles = {name: tuple(role.backends) for name, role in config.role.items()}
     limits = {name: Limits(found.rps, found.rpm, found.concurrent) for name, found in at.items()}
     single = frozenset(name for name, role in config.role.items() if role.execution == "first")
-    return Assembled(Catalog(backends, roles, single, profiles.hopeful), at, limits, profiles.of)
+    catalog = Catalog(backends, roles, single, profiles.hopeful)
+    return Assembled(catalog, at, limits, profiles.of, _prices(config, tables, at).of)
+
+
+def _prices(config: Config, tables: Tables, at: Mapping[str, Endpoint]) -> Prices:
+    stated = {name_of(written): written.price for written in config.backend if written.price is not None}
+    return Prices(stated, config.price, lambda provider, model: _listed_price(tables, at[provider].row, model))
+
+
+def _listed_price(tables: Tables, row: str, model: str) -> Price | None:
+    """What the table says; a server on this machine costs nothing."""
+    local = row in tables.providers and tables.providers[row].local
+    return tables.price(row, model) or (FREE if local else None)
 
 
 def endpoints(config: Config, tables: Tables) -> Mapping[str, Endpoint]:
@@ -139,6 +157,7 @@ def _backend(written: Written, config: Config, at: Endpoint, profiles: Profiles)
         limits=Limits(written.rps, written.rpm, written.concurrent),
         transforms=Transforms(tuple(written.key_delete), written.key_rename, written.key_add),
         weight=written.weight,
+        cost=written.cost or at.cost,
         verbatim=at.verbatim,
         auto_cache=config.auto_cache,
         embeddings=written.embeddings,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from llmux.config.schema import Cost
 from llmux.ir.capability import Profile
 from llmux.ir.naming import plain, unaliased
 from llmux.ir.value import Value
@@ -50,6 +51,7 @@ class Backend(Value, kw_only=True):
     limits: Limits = Limits()
     transforms: Transforms = Transforms()
     weight: int = 1
+    cost: Cost = ""  # what its owner says a request costs: "" is nothing said, and not nothing
     verbatim: bool = True
     auto_cache: bool = True  # prompts of clients that know no cache marks are marked
     embeddings: bool = False  # it embeds and does nothing else; no other backend embeds

@@ -5,6 +5,7 @@ would do here, for a tenth of the cost of a small request.
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from aiohttp import web
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
 from llmux.errors import MethodNotAllowed, NotFound
-from llmux.server import kept
+from llmux.server import accounts, caching, kept, keys, metrics
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
 from llmux.server.middleware import Middleware
@@ -38,7 +39,15 @@ class Routes:
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        for method, path, handler in (*kept.routes(dialects, desk), *more):
+        own = (
+            kept.routes(dialects, desk),
+            keys.routes(desk),
+            accounts.routes(desk),
+            metrics.routes(desk),
+            caching.routes(desk),
+            more,
+        )
+        for method, path, handler in itertools.chain(*own):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}
         self._posts = self._tables["POST"]

@@ -40,9 +40,9 @@ class Middleware:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer, whatever happens, and tell that it did."""
-        record = request[RECORD] = Record(self._desk.next_id())
+        record = request[RECORD] = Record(self._desk.next_id(), self._remote(request))
         began = self._desk.clock.monotonic()
-        self._desk.tell(RequestStarted(record.request_id, request.path))
+        self._desk.tell(RequestStarted(record.request_id, request.path, request.headers.get("traceparent", "")))
         try:
             response = await self._answer(request, record)
         except (asyncio.CancelledError, ConnectionError):
@@ -119,7 +119,8 @@ class Middleware:
                 first_event_s=None if record.first_event is None else record.first_event - began,
                 duration_s=self._desk.clock.monotonic() - began,
                 error=record.error,
-                remote=self._remote(request),
+                remote=record.remote,
+                finish_reason=record.finish_reason,
             )
         )
 

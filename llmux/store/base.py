@@ -1,6 +1,6 @@
 """The contract of a store: what must be remembered between requests, behind a few atomic verbs. No rule lives here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 
@@ -16,6 +16,19 @@ def surplus(sizes: Iterable[tuple[str, int, float]], most: int) -> list[str]:
         if held > most:
             keys.append(key)
     return keys
+
+
+def add_onto(
+    rows: MutableMapping[str, tuple[float, float]],
+    deltas: Mapping[str, float],
+    expires: Mapping[str, float],
+    now: float,
+) -> Mapping[str, float]:
+    """What `add` does to counters that are at hand. `rows` are value and expiry by key."""
+    for key, delta in deltas.items():
+        value, until = rows.get(key, (0.0, 0.0))
+        rows[key] = (value + delta, until) if until > now else (delta, expires[key])
+    return {key: rows[key][0] for key in deltas}
 
 
 class StoreNotOpenedError(ValueError):

@@ -2,6 +2,9 @@
 
 One thread owns the connection; the event loop waits for it, and never for long (`PATIENCE`). It holds no rule.
 
+Additions that come while others are being written are gathered, and written together when those are: under load a
+transaction, and a turn of the thread, serve many requests. Each is told what the counters held behind its own.
+
 Reference: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
@@ -9,15 +12,17 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError, StoreNotOpenedError, surplus
+from llmux.store.base import StoreError, StoreNotOpenedError, add_onto, surplus
+from llmux.store.thread import Thread
 
 Result = TypeVar("Result")
+Answer: TypeAlias = asyncio.Future[Mapping[str, float]]
 
 # Seconds that a verb may take before it is a StoreError. A verb takes well under a millisecond; a disk that needs more
 # than this is worth less to a request than what the process knows by itself.
@@ -60,13 +65,8 @@ UPGRADES: Mapping[int, Sequence[str]] = {
     ),
 }
 
-# The names on the right are the row's before the update. No RETURNING: SQLite has it only since 3.35.
-ADD = """
-INSERT INTO counter (key, value, expires) VALUES (:key, :delta, :expires)
-ON CONFLICT (key) DO UPDATE SET
-  value = CASE WHEN expires > :now THEN value + :delta ELSE :delta END,
-  expires = CASE WHEN expires > :now THEN expires ELSE :expires END
-"""
+HELD = "SELECT value, expires FROM counter WHERE key = ?"
+HOLD = "INSERT OR REPLACE INTO counter (key, value, expires) VALUES (?, ?, ?)"
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
 TALLIES = "SELECT key, value FROM counter WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
@@ -79,6 +79,18 @@ REMOVE = ("DELETE FROM counter WHERE key = ?", FORGET)
 SWEEP = ("DELETE FROM counter WHERE expires <= ?", "DELETE FROM note WHERE expires <= ?")
 
 
+class Addition(NamedTuple):
+    """What somebody wants to add, and waits for. `now` is in Unix seconds."""
+
+    deltas: Mapping[str, float]
+    expires: Mapping[str, float]
+    now: float
+    answer: Answer
+
+
+Counted = tuple[Answer, Mapping[str, float]]  # whom to tell, and what
+
+
 class SqliteStore:
     """The verbs as transactions on one file.
 
@@ -88,24 +100,20 @@ class SqliteStore:
 
     def __init__(self, path: Path, clock: Clock, patience: float = PATIENCE) -> None:
         self._clock, self._patience = clock, patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._sweep_at = 0.0
-        try:
-            self._connection = self._thread.submit(_open, path, patience).result()
-        except BaseException:
-            self._thread.shutdown()
-            raise
+        self._gathered: list[Addition] = []  # to be written when what is being written is
+        self._adding = False
+        self._connection = _open(path, patience)
+        self._thread = Thread("store")
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        now = self._clock.now()
-
-        def work(db: sqlite3.Connection) -> Mapping[str, float]:
-            with _writing(db):
-                for key, delta in deltas.items():
-                    db.execute(ADD, {"key": key, "delta": delta, "expires": expires[key], "now": now})
-                return _read(db, deltas, now)
-
-        return await self._do(work)
+        for key in deltas:
+            key.encode()  # half of a surrogate fails here, and spoils nobody else's addition
+        answer: Answer = asyncio.get_running_loop().create_future()
+        self._gathered.append(Addition(deltas, expires, self._clock.now(), answer))
+        if not self._adding:
+            self._add_gathered()
+        return await self._in_time(answer)
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
@@ -140,26 +148,50 @@ class SqliteStore:
     async def close(self) -> None:
         with suppress(StoreError):
             await self._do(sqlite3.Connection.close)
-        self._thread.shutdown(wait=False)
+        self._thread.end()
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` in the connection's thread. One that has not begun when patience ends never begins."""
+        """Run `work` in the connection's thread."""
+        return await self._in_time(self._thread.begin(partial(work, self._connection)))
+
+    async def _in_time(self, work: asyncio.Future[Result]) -> Result:
+        """What comes of it. Work that has not begun when patience ends never begins."""
         try:
             async with asyncio.timeout(self._patience):
-                result = await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+                result = await work
         except TimeoutError:
             raise StoreError(f"the store took longer than {self._patience} s") from None
-        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: the thread has ended with `close`
+        except (sqlite3.Error, RuntimeError) as error:
             raise StoreError(f"the store failed: {error}") from error
         self._sweep()
         return result
+
+    def _add_gathered(self) -> None:
+        batch, self._gathered = self._gathered, []
+        self._adding = bool(batch)
+        if batch:
+            self._thread.begin(partial(_add, self._connection, batch)).add_done_callback(partial(self._added, batch))
+
+    def _added(self, batch: Sequence[Addition], written: asyncio.Future[Sequence[Counted]]) -> None:
+        """Tell who still waits, and go on with the next batch."""
+        error = written.exception()
+        if error is None:
+            for answer, values in written.result():
+                if not answer.done():
+                    answer.set_result(values)
+        else:
+            for one in batch:
+                if not one.answer.done():
+                    one.answer.set_exception(error)
+        self._add_gathered()
 
     def _sweep(self) -> None:
         """Now and then, delete what has expired: in the thread, for nobody to wait. Failing is harmless."""
         now = self._clock.now()
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
-            self._thread.submit(_each, self._connection, SWEEP, [(now,)])
+            swept = self._thread.begin(partial(_each, self._connection, SWEEP, [(now,)]))
+            swept.add_done_callback(asyncio.Future.exception)  # heard, and let be
 
 
 @contextmanager
@@ -172,6 +204,19 @@ def _writing(db: sqlite3.Connection) -> Iterator[None]:
     finally:
         if db.in_transaction:  # SQLite itself has rolled back after some failures
             db.execute("ROLLBACK")
+
+
+def _add(db: sqlite3.Connection, batch: Iterable[Addition]) -> Sequence[Counted]:
+    """Add in order, in one transaction. Who has given up by now is left out."""
+    wanted = [one for one in batch if not one.answer.done()]
+    with _writing(db):
+        keys = {key for one in wanted for key in one.deltas}
+        found = {key: db.execute(HELD, (key,)).fetchone() for key in keys}
+        before = {key: row for key, row in found.items() if row is not None}
+        after = dict(before)
+        counted = [(one.answer, add_onto(after, one.deltas, one.expires, one.now)) for one in wanted]
+        db.executemany(HOLD, [(key, *row) for key, row in after.items() if row != before.get(key)])
+    return counted
 
 
 def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
@@ -190,7 +235,7 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(path)
-        db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None)
+        db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise _not_opened(path, error) from error
     try:

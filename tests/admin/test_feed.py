@@ -7,6 +7,8 @@ from llmux.admin.series import COARSE, FINE
 from llmux.telemetry import (
     Administered,
     BodySeen,
+    CacheOutcome,
+    CacheUsed,
     ConfigReloaded,
     CooldownEnded,
     CooldownStarted,
@@ -84,6 +86,16 @@ ENDS = [(200, "", 0), (200, "BackendCut", 1), (429, "RateLimited", 1), (499, "Cl
 def test_what_is_an_error(clock: FakeClock, status: int, error: str, errors: int) -> None:
     feed = heard(clock, planned(), finished(status=status, error=error))
     assert feed.series.at(START).errors == feed.clients["ann"].errors == errors
+
+
+@pytest.mark.parametrize("outcome", ["hit", "coalesced"])
+def test_an_answer_of_the_cache_costs_nothing(clock: FakeClock, outcome: CacheOutcome) -> None:
+    feed = heard(clock, CacheUsed("r1", outcome), finished(attempts=0), CacheUsed("r2", "miss"))
+    (row,) = feed.rows()
+    assert (row.cache, row.model, row.input_tokens, row.usd) == (outcome, "m", 12, None)
+    counted = feed.series.at(START)
+    assert (counted.requests, counted.cached, counted.input) == (1, 1, 0)
+    assert feed.clients["ann"].input == 0
 
 
 def test_time_to_the_first_token_is_counted(clock: FakeClock) -> None:

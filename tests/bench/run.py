@@ -131,13 +131,13 @@ def memory_mb(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-async def load(url: str, scenario: Scenario, requests: int, concurrency: int) -> None:
+async def load(url: str, scenario: Scenario, requests: int, concurrency: int, key: str = "") -> None:
     """Ask `requests` times, `concurrency` at once; every answer must say everything."""
     left, body, expected = iter(range(requests)), scenario.body(), scenario.said
 
     async def client(session: aiohttp.ClientSession) -> None:
         for _ in left:
-            headers = {"content-type": "application/json"}
+            headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
             async with session.post(url + scenario.path, data=body, headers=headers) as answer:
                 heard = await answer.read()
                 assert heard.count(TEXT.encode()) == expected, heard[:500]
@@ -146,10 +146,10 @@ async def load(url: str, scenario: Scenario, requests: int, concurrency: int) ->
         await asyncio.gather(*(client(session) for _ in range(concurrency)))
 
 
-def microseconds(pid: int, url: str, scenario: Scenario, requests: int) -> float:
+def microseconds(pid: int, url: str, scenario: Scenario, requests: int, key: str = "") -> float:
     """CPU of process `pid` per fragment of an answer."""
     before = cpu_seconds(pid)
-    asyncio.run(load(url, scenario, requests, 16))
+    asyncio.run(load(url, scenario, requests, 16, key))
     return (cpu_seconds(pid) - before) / requests / scenario.fragments * 1e6
 
 

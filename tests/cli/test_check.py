@@ -46,7 +46,7 @@ rps = 0.5
         "200,000",
         "vision, thinking, tools",
         "*opus* gpt-4*",
-        "10 per hour of the calendar, 100 per day of the calendar, 2 at once, 30 a minute at box",
+        "10 requests per hour of the calendar, 100 requests per day of the calendar, 2 at once, 30 a minute at box",
     ]
     assert [cell.strip() for cell in small if cell] == [
         "2",

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +13,7 @@ from llmux.errors import RateLimited
 from llmux.routing.assemble import assemble
 from llmux.telemetry import Voice
 from tests.cli.running import running, surroundings
+from tests.redis_server import RedisServer, needs_redis
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def test_all_is_well(call) -> None:
     assert told.exit_code == 0, told.output
     assert "demo      up" in told.output
     assert "demo:*   ready" in told.output
+    assert re.search(r"^Store: sqlite:/.*/llmux.db answers in \d+\.\d ms$", told.output, re.MULTILINE)
     assert "All is well." in told.output
 
 
@@ -64,7 +67,7 @@ def test_what_a_provider_answers(call, home: Path, provider, status: int, compla
     configure(home, provider.server_port)
     told = call("doctor")
     assert told.exit_code == (1 if complaint else 0), told.output
-    assert "box:large  ready  0 of 200 per 5 hours" in told.output
+    assert "box:large  ready  0 of 200 requests per 5 hours" in told.output
     assert "Gateway: none answers at http://127.0.0.1:1 (llmux start)" in told.output
     if complaint:
         assert f"provider box: {complaint}" in told.stderr
@@ -93,7 +96,7 @@ def test_what_rests_and_what_was_learnt(call, home: Path, provider) -> None:
     assert told.exit_code == 0, told.output
     (line,) = (line for line in told.output.splitlines() if line.startswith("box:large"))
     assert "resting for " in line
-    assert "1 of 200 per 5 hours" in line
+    assert "1 of 200 requests per 5 hours" in line
     assert line.endswith("service_tier")
 
 
@@ -120,6 +123,28 @@ def test_a_store_that_cannot_be_opened(call, home: Path) -> None:
     assert told.exit_code == 1
     assert "demo      up" in told.output
     assert "store: " in told.stderr
+
+
+def test_a_store_that_is_away_is_named_without_its_password(call, home: Path) -> None:
+    (home / "config.toml").write_text('port = 1\n[store]\nurl = "redis://me:s3cret@127.0.0.1:1/0"\n')
+    told = call("doctor")
+    assert told.exit_code == 1
+    assert "Store: redis://127.0.0.1:1/0: away" in told.output
+    assert "demo      up" in told.output
+    assert "Does redis://127.0.0.1:1/0 run?" in told.stderr
+    assert "s3cret" not in told.output + told.stderr
+
+
+@needs_redis
+def test_a_store_that_lets_nobody_in(call, home: Path, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--requirepass", "other")
+    server.start()
+    (home / "config.toml").write_text(f'port = 1\n[store]\nurl = "redis://:s3cret@127.0.0.1:{server.port}"\n')
+    told = call("doctor")
+    server.kill()
+    assert told.exit_code == 1
+    assert "store: the store cannot be opened: Redis says: invalid username-password" in told.stderr
+    assert "s3cret" not in told.output + told.stderr
 
 
 def test_a_wrong_configuration(call, home: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
-from llmux.conversation.notes import Archive, Notes
+from llmux.conversation.notes import Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.dialects.openai_chat.schema import THOUGHT_MAKER
@@ -16,6 +16,7 @@ from llmux.ir.capability import Profile
 from llmux.ir.content import Part, Reasoning, ReasoningState, Text, ToolCall
 from llmux.ir.events import PartStart, Verbatim
 from llmux.responder import Client, Context
+from llmux.store.archive import Archive
 from llmux.store.base import Store
 from llmux.store.memory import MemoryStore
 from tests.fakes import FakeClock

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from llmux.errors import OurLimit
+from llmux.gateway.payer import Payer
 from llmux.responder import Client, Window
 from llmux.routing.rules import READY
 from tests.fakes import FakeClock
@@ -26,8 +27,7 @@ async def test_who_has_no_limits_costs_nothing(clock: FakeClock) -> None:
     house = House(clock, store)
     conditions = house.ledger.conditions([backend("p:a"), backend("p:b")], "m")
     assert conditions["p:a"] is conditions["p:b"] is READY
-    (await house.ledger.reserve(backend())).give_back()
-    (await house.ledger.reserve_client(Client("c"))).give_back()
+    (await house.ledger.reserve(backend(), Payer(Client("c")))).unseen()
     house.ledger.succeeded(backend(), "m")
     assert house.ledger.left_out(backend()) == frozenset()
     assert store.calls == 0
@@ -73,17 +73,17 @@ async def test_the_error_says_whose_limit_it_is(house: House) -> None:
     with pytest.raises(OurLimit, match="p:a has used up its 1 requests per hour"):
         await house.ledger.reserve(backend("p:a", Window(1, HOUR)))
     with pytest.raises(OurLimit, match="client c has used up its 0 requests per 5 hours") as caught:
-        await house.ledger.reserve_client(Client("c", windows=(Window(9, HOUR), Window(0, FIVE_HOURS))))
+        await house.ledger.reserve(backend(), Payer(Client("c", windows=(Window(9, HOUR), Window(0, FIVE_HOURS)))))
     assert caught.value.retry_after is None  # nobody can say when
 
 
 async def test_clients_have_windows_of_their_own(house: House) -> None:
     for name in ("c", "d"):
         client = Client(name, windows=(Window(5, HOUR), Window(2, DAY)))
-        await house.ledger.reserve_client(client)
-        await house.ledger.reserve_client(client)
+        await house.ledger.reserve(backend(), Payer(client))
+        await house.ledger.reserve(backend(), Payer(client))
         with pytest.raises(OurLimit, match="2 requests per day"):
-            await house.ledger.reserve_client(client)
+            await house.ledger.reserve(backend(), Payer(client))
 
 
 async def test_backends_of_like_names_are_apart(house: House) -> None:
@@ -95,8 +95,8 @@ async def test_what_is_given_back_can_be_spent_again(house: House) -> None:
     one = backend("p:a", Window(1, HOUR))
     reservation = await house.ledger.reserve(one)
     assert house.opens_in(one) > 0
-    reservation.give_back()
-    reservation.give_back()
+    reservation.unseen()
+    reservation.unseen()
     assert house.opens_in(one) == 0.0
     assert await house.sends(one, one) == 1
 
@@ -106,7 +106,7 @@ async def test_what_comes_back_after_its_window_is_no_gain(house: House) -> None
     reservation = await house.ledger.reserve(one)
     house.clock.advance(HOUR)
     assert await house.sends(one) == 1
-    reservation.give_back()
+    reservation.unseen()
     await house.ledger.refresh()
     assert await house.sends(one) == 0
 

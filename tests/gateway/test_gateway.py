@@ -1,12 +1,13 @@
 """Failover as plays: what each backend does, and what the client hears. The figures are those of `behaviour.md`."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from llmux.dialects.registry import TABLE
 from llmux.errors import (
@@ -30,6 +31,7 @@ from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
 from llmux.ir.content import Inline
 from llmux.ir.events import Event, Opened, StreamError, Verbatim
+from llmux.ir.price import Price
 from llmux.ir.request import Request
 from llmux.responder import Client, Context, Window
 from llmux.routing.catalog import Backend, Catalog, Limits
@@ -47,7 +49,12 @@ from tests.scripted import (
     sse,
 )
 
-HELLO = {"model": "any", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+HELLO = {
+    "model": "any",
+    "messages": [{"role": "user", "content": "hello"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
 OK = Script(steps=[chat_stream("from here")])
 REFUSED = Script(raises=BackendUnreachable("refused"))
 HEAD = sse(chunk({"role": "assistant", "content": ""}))
@@ -83,7 +90,7 @@ class Table:
         planner = Planner(
             Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer", self.tokenizer
         )
-        parts = Parts(
+        self.parts = Parts(
             planner,
             routes,
             lambda backend, _: backend.profile,
@@ -94,7 +101,11 @@ class Table:
             lambda: 0.5,
             self.fetch,
         )
-        self.gateway = Gateway(parts, Settings())
+        self.gateway = Gateway(self.parts, Settings())
+
+    def price_by(self, price_of: Callable[[Backend, str], Price | None]) -> None:
+        """From now on, answers cost this."""
+        self.gateway = Gateway(replace(self.parts, price_of=price_of), Settings())
 
     async def fetch(self, url: str) -> Inline:
         """What a link leads to."""

@@ -39,7 +39,7 @@ async def test_what_is_left_is_told(clock: FakeClock) -> None:
     await house.sends(LIMITED, LIMITED, LIMITED)
     house.ledger.failed(FREE, "m", RateLimited("slow down", retry_after=90))
     limited, plain, role = [card.notes["backends"] for card in shop.cards(ANYONE)]
-    windows = [{"per": "hour", "limit": 10, "left": 7, "opens_in_s": 0.0}]
+    windows = [{"per": "hour", "unit": "requests", "limit": 10, "left": 7, "opens_in_s": 0.0}]
     assert limited == [{"backend": "p:limited", "state": "up", "windows": windows}]
     assert plain == [{"backend": "p:free", "state": "resting", "rests_for_s": 90.0}]
     assert role == [*plain, *limited]

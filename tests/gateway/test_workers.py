@@ -56,7 +56,7 @@ async def test_a_worker_sees_a_window_that_another_has_filled(clock: FakeClock) 
 async def test_what_one_worker_gives_back_another_may_spend(clock: FakeClock) -> None:
     one = backend("p:a", Window(1, HOUR))
     first, second = two(clock)
-    (await first.ledger.reserve(one)).give_back()
+    (await first.ledger.reserve(one)).unseen()
     await share(first)
     assert await second.sends(one, one) == 1
 

@@ -1,7 +1,7 @@
 // Backends with their windows and rests; clients; news.
 import { byId, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
 
-const SPANS = { 0: "in all", 60: "minute", 3600: "hour", 18000: "5 hours", 86400: "day", 2592000: "month" };
+const SPANS = { 60: "minute", 3600: "hour", 18000: "5 hours", 86400: "day", 2592000: "30 days" };
 const amount = (unit, number) => (unit === "usd" ? money(number) : short(number));
 
 export function backends(state) {

@@ -12,7 +12,10 @@ const CHARTS = [
   {
     title: "Requests", bars: true, text: whole,
     lines: [{ name: "requests", of: "requests", color: "--one" }, { name: "errors", of: "errors", color: "--bad" }],
-    headline: (b) => [whole(sum("requests")(b)), plural(sum("errors")(b), "error")],
+    headline: (b) => {
+      const cached = sum("cached")(b);
+      return [whole(sum("requests")(b)), `${plural(sum("errors")(b), "error")}${cached ? `, ${whole(cached)} from the cache` : ""}`];
+    },
   },
   {
     title: "Tokens", text: short,

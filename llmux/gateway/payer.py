@@ -1,0 +1,96 @@
+"""Who pays for one inbound request: what each try reserves of its client's windows and of its backend's.
+
+A client's windows count a request once, however many backends are tried for it; tokens and money are reserved for each
+try, at that backend's price, and come back when it fails. It counts nothing itself.
+"""
+
+from collections.abc import Callable
+
+from llmux.errors import ClientLimit
+from llmux.gateway.budget import NOTHING, REQUEST, Budget, Charge, Reservation, Spend
+from llmux.responder import ANYONE, Client, Window
+from llmux.routing.catalog import Backend
+
+
+class Payer:
+    """The client of one inbound request, and whether its windows have counted that already."""
+
+    __slots__ = ("client", "counted")
+
+    def __init__(self, client: Client, *, counted: bool = False) -> None:
+        self.client = client
+        self.counted = counted
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Those of the client that a try still has to be counted in."""
+        windows = self.client.windows
+        return tuple(window for window in windows if window.unit != "requests") if self.counted else windows
+
+
+class Hold:
+    """What one try has reserved."""
+
+    __slots__ = ("_backend", "_client")
+
+    def __init__(self, backend: Reservation | None = None, client: Reservation | None = None) -> None:
+        self._backend, self._client = backend, client
+
+    def unseen(self) -> None:
+        """The backend cannot have seen the request."""
+        if self._backend is not None:
+            self._backend.give_back()
+        self.settle(NOTHING)
+
+    def settle(self, took: Spend) -> None:
+        """The try is over, and took so many tokens and so much money. The second time does nothing."""
+        for reservation in (self._backend, self._client):
+            if reservation is not None:
+                reservation.settle(took)
+
+
+OF_BACKENDS, OF_CLIENTS = "backend/", "client/"  # how the names of their accounts begin
+
+NO_HOLD = Hold()
+NOBODY = Payer(ANYONE)  # whose windows are none
+
+
+async def hold(budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend]) -> Hold:
+    """Reserve for one try.
+
+    Raises:
+        ClientLimit: the client's windows have no room.
+        OurLimit: the backend's have none.
+    """
+    client, clients = payer.client, payer.windows
+    all_requests = all(window.unit == "requests" for window in (*clients, *backend.windows))
+    spend = REQUEST if all_requests else expected()
+    of_client = Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit)
+    of_backend = Charge(account_of(backend), backend.name, backend.windows, spend)
+    charges = [charge for charge in (of_client, of_backend) if charge.windows]
+    if not charges:
+        return NO_HOLD
+    held = dict(zip([charge.account for charge in charges], await budget.spend(*charges), strict=True))
+    payer.counted = True
+    return Hold(held.get(of_backend.account), held.get(of_client.account))
+
+
+async def count(budget: Budget, client: Client) -> None:
+    """Count a request in the client's windows of requests, before several are made of it.
+
+    Raises:
+        ClientLimit: they have no room.
+    """
+    windows = tuple(window for window in client.windows if window.unit == "requests")
+    if windows:
+        await budget.spend(Charge(account_of_client(client), f"client {client.name}", windows, REQUEST, ClientLimit))
+
+
+def account_of(backend: Backend) -> str:
+    """Under which name a backend's windows are kept."""
+    return OF_BACKENDS + backend.name
+
+
+def account_of_client(client: Client) -> str:
+    """Under which name a client's windows are kept."""
+    return OF_CLIENTS + client.name
