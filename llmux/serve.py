@@ -125,9 +125,9 @@ class Serving:
             work = (
                 ground.ledger.run(),
                 ground.registry.run(self.furnish),
-                ground.board.run(self.standings),
                 ground.access.run(),
                 ground.cache.run(),
+                ground.board.run(self.standings),
                 self._watch_files(),
             )
             background = [tasks.create_task(each) for each in work]

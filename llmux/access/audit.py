@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from llmux.access.key import iso
 from llmux.clock import Clock
 from llmux.errors import StoreAway
 from llmux.ir.value import Value
@@ -24,7 +25,7 @@ MOST_WAITING = 10_000  # entries that wait for the store
 
 
 class Entry(Value):
-    """One change. `at` is Unix seconds."""
+    """One change. `at` is Unix seconds here, and a text where it is told."""
 
     at: float
     action: str
@@ -69,10 +70,14 @@ class Audit:
         except StoreError:
             raise StoreAway("llmux: the store does not answer; try again.", retry_after=AWAY_FOR) from None
         newest = [note for _, note in sorted(notes.items(), reverse=True)[:limit]]
-        return [msgspec.to_builtins(_decode(note)) for note in newest]
+        return [_told(_decode(note)) for note in newest]
 
     async def _write(self, entry: Entry) -> None:
         # Times of one length sort as texts; who changed something at the same moment elsewhere has another end.
         name = f"{NOTE}{entry.at:017.6f}-{secrets.token_hex(4)}"
         note = msgspec.json.encode(entry)
         await self._archive.ask(lambda store: store.put(name, note, entry.at + KEPT_FOR))
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(entry), "at": iso(entry.at)}

@@ -38,12 +38,12 @@ REMEMBERED_FOR = 30 * 86_400.0  # s after its end, in which a key is told to hav
 PLACE = re.compile(r" - at `\$\.?(?P<place>.*)`$")  # where msgspec says that something is wrong
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
     """max_per_5hours -> maxPer5Hours."""
     return re.sub(r"_(\d*[a-z])", lambda found: found[1].upper(), name)
 
 
-class Allowance(Value, kw_only=True, rename=_camel):
+class Allowance(Value, kw_only=True, rename=camel):
     """What a key may use. The limits are those of a client in the configuration, by the same names; None: no limit."""
 
     models: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()  # globs; none: every model
@@ -160,15 +160,15 @@ def told(key: Key, now: float, used: Mapping[str, float] | None = None) -> dict[
     """A key as its administrator sees it: only the limits that it has. `used`: what of each, by the limit's name."""
     document: dict[str, Any] = {"id": key.id, "name": key.name, "client": key.client_name, "hint": key.hint}
     document |= {"userId": key.user_id, "projectId": key.project_id, "models": list(key.models), **limits(key)}
-    document |= {"createdAt": _iso(key.created), "expired": key.expired(now)}
-    document["expiresAt"] = None if key.expires is None else _iso(key.expires)
-    return document if used is None else document | {"used": dict(used)}
+    document |= {"createdAt": iso(key.created), "expired": key.expired(now)}
+    document["expiresAt"] = None if key.expires is None else iso(key.expires)
+    return document if used is None else document | {"used": {limit: round(spent, 6) for limit, spent in used.items()}}
 
 
 def limits(key: Allowance) -> Mapping[str, float]:
     """The limits that are set, by their names in JSON, in the order of `windows`."""
     values = ((name, getattr(key, name)) for name in WINDOWS)
-    return {_camel(name): value for name, value in values if value is not None}
+    return {camel(name): value for name, value in values if value is not None}
 
 
 def _wish(document: Mapping[str, Any]) -> Wish:
@@ -227,5 +227,6 @@ def _moment(written: str | float) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
+    """A Unix time as it is told."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ everywhere within FRESH_FOR. While the store is away, keys that were seen go on 
 whether they are right, and that is not called wrong.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -48,6 +49,7 @@ class Ring:
         self._archive, self._clock = archive, clock
         self._seen: LRUCache[str, _Seen] = LRUCache(MOST_SEEN)
         self._unknown: TTLCache[str, bool] = TTLCache(MOST_UNKNOWN, UNKNOWN_FOR, clock.monotonic)
+        self._wanted, self._asking = set[str](), asyncio.Lock()  # what is to be looked at next, and by whom
         self._used: dict[str, float] = {}  # when each key that is in use came last, monotonic seconds
 
     def ours(self, token: str) -> bool:
@@ -89,13 +91,22 @@ class Ring:
             await self._look(keys)
 
     async def _ask(self, digested: str) -> None:
-        try:
-            await self._look([digested])
-        except StoreError:
+        """Look at a key that has not been seen. One look at a time: it takes along all who came during the last one.
+
+        Thus a thousand keys that somebody has made up, sent at once, cost two looks.
+        """
+        self._wanted.add(digested)
+        async with self._asking:
+            if digested in self._wanted:  # else it has been looked at while this waited
+                keys = tuple(self._wanted)
+                with suppress(StoreError):
+                    await self._look(keys)
+                self._wanted.difference_update(keys)
+        if digested not in self._seen and digested not in self._unknown:
             raise StoreAway(
                 "llmux: this key has not been seen here before, and the store that may know it does not answer.",
                 retry_after=AWAY_FOR,
-            ) from None
+            )
 
     async def _look(self, keys: Sequence[str]) -> None:
         """Know of each what the store has."""

@@ -65,7 +65,8 @@ def _certificate(config: Config) -> Iterable[str]:
 
 
 def _gateway(address: Address) -> None:
-    told = health(address, deep=True, patience=GATEWAY_PATIENCE_S)
+    # Without a token of the configuration's it may not be asked more than whether it lives.
+    told = health(address, deep=True, patience=GATEWAY_PATIENCE_S) or health(address)
     if told is None:
         click.echo(f"Gateway: none answers at {address.url} (llmux start)")
         return

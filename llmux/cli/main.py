@@ -18,6 +18,7 @@ COMMANDS = {
     "usage": ("llmux.cli.usage", "Show what each client has used, and what it cost."),
     "quota": ("llmux.cli.quota", "Show what is left of limits, what rests, and end both."),
     "doctor": ("llmux.cli.doctor", "Find what is broken, and say how to mend it."),
+    "keys": ("llmux.cli.keys", "Make, list and revoke API keys."),
     "launch": ("llmux.cli.launch", "Start a client, such as Claude Code, on this gateway."),
     "mock": ("llmux.cli.mock", "Serve the demo provider over HTTP, to try things on."),
     "completion": ("llmux.cli.completion", "Print the script that completes llmux in a shell."),

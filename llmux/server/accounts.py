@@ -8,7 +8,7 @@ from aiohttp import web
 
 from llmux.errors import BadRequest
 from llmux.server.auth import QUERY_KEY
-from llmux.server.endpoint import RECORD, read_body
+from llmux.server.endpoint import RECORD, enter, read_body
 from llmux.server.office import admit
 from llmux.server.services import Desk
 from llmux.telemetry import Administered
@@ -30,8 +30,7 @@ class AccountsEndpoint:
     async def own(self, inbound: web.BaseRequest) -> web.Response:
         """What the client that asks has used, and what is left of its windows."""
         services = self._desk.current()
-        client = await services.door.admit(inbound.headers, inbound.query)
-        inbound[RECORD].client = client.name
+        client = await enter(inbound, self._desk)
         words = {word: value for word, value in inbound.query.items() if word != QUERY_KEY}
         if "client" in words:
             raise BadRequest("llmux: client: a client sees its own usage only.", param="client")

@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from llmux.errors import BadRequest, NotFound
-from llmux.server.endpoint import read_body
+from llmux.server.endpoint import RECORD, read_body
 from llmux.server.office import admit
 from llmux.server.services import CacheDesk, Desk
 from llmux.telemetry import Administered
@@ -39,7 +39,7 @@ class CachePages:
         admit(inbound, self._desk)
         asked = _read(await read_body(inbound))
         cleared = await self._cache.clear(asked.model)
-        self._desk.tell(Administered("cache.clear", asked.model, inbound.remote or ""))
+        self._desk.tell(Administered("cache.clear", asked.model, inbound[RECORD].remote))
         return _json({"cleared": cleared, "model": asked.model})
 
     @property

@@ -7,7 +7,7 @@ from aiohttp import web
 from llmux.errors import NotFound
 from llmux.server import office
 from llmux.server.auth import credentials
-from llmux.server.endpoint import RECORD
+from llmux.server.endpoint import enter
 from llmux.server.services import Desk
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -35,8 +35,7 @@ class MetricsEndpoint:
         return web.Response(body=text, headers={"content-type": content_type})
 
     async def _client(self, inbound: web.BaseRequest) -> None:
-        client = await self._desk.current().door.admit(inbound.headers, inbound.query)
-        inbound[RECORD].client = client.name
+        await enter(inbound, self._desk)
 
     async def _administrator(self, inbound: web.BaseRequest) -> None:
         """Prometheus sends no header of one's own choice: it may bring the key as a bearer too."""

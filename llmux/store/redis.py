@@ -32,6 +32,7 @@ from redis.retry import Retry
 
 from llmux.clock import Clock
 from llmux.store.base import StoreError, StoreNotOpenedError
+from llmux.store.gathering import Addition, Counted, Gathering
 from llmux.store.scripts import ADD, LIST, PUT, REMOVE, TRIM
 
 # Seconds that a verb may take, with a new connection if it needs one, before it is a StoreError.
@@ -44,7 +45,8 @@ AWAY_FOR = 0.9
 # Seconds that opening waits for an answer. Nobody is served by then.
 OPEN_PATIENCE = 2.0
 
-# Connections of this process at once; who comes later waits, within its patience. A verb holds one for a round trip.
+# Connections of this process at once; who comes later waits, within its patience. A verb holds one for a round trip;
+# of additions only one is under way.
 MOST_CONNECTIONS = 16
 
 # Seconds by which Redis keeps a row longer than it lives: far more than the clocks of machines may differ.
@@ -83,13 +85,12 @@ class RedisStore:
         self._redis = Redis.from_pool(pool)
         scripts = (self._redis.register_script(text) for text in (ADD, PUT, LIST, TRIM, REMOVE))
         self._add, self._put, self._list, self._trim, self._remove = scripts
+        self._additions = Gathering(self._begin)
+        self._adding: asyncio.Task[Sequence[Counted]] | None = None
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        now = self._clock.now()
-        rows = ((key, delta, expires[key], _life(expires[key], now)) for key, delta in deltas.items())
-        arguments = [now, *(each for row in rows for each in row)]
-        values: Sequence[bytes] = await self._ask(lambda: self._add(args=arguments))
-        return dict(zip(deltas, map(float, values), strict=True))
+        values: Mapping[str, float] = await self._ask(lambda: self._additions.add(deltas, expires, self._clock.now()))
+        return values
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         return _numbers(await self._living("counter", keys))
@@ -115,9 +116,26 @@ class RedisStore:
 
     async def close(self) -> None:
         self._closed = True
+        if self._adding is not None:
+            self._adding.cancel()
         with suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(self._patience):
                 await self._redis.aclose()
+
+    def _begin(self, batch: Sequence[Addition]) -> asyncio.Future[Sequence[Counted]]:
+        self._adding = asyncio.get_running_loop().create_task(self._add_all(batch))  # ended by `close`
+        return self._adding
+
+    async def _add_all(self, batch: Sequence[Addition]) -> Sequence[Counted]:
+        wanted = [one for one in batch if not one.answer.done()]
+        if not wanted:
+            return []
+        rows = [(one, key, delta) for one in wanted for key, delta in one.deltas.items()]
+        told = ((key, delta, one.expires[key], _life(one.expires[key], one.now)) for one, key, delta in rows)
+        async with asyncio.timeout(self._patience):
+            values = await self._add(args=[wanted[0].now, *(each for row in told for each in row)])
+        left = map(float, values)
+        return [(one.answer, dict(zip(one.deltas, left, strict=False))) for one in wanted]
 
     async def _living(self, kind: str, keys: Sequence[str]) -> Mapping[str, bytes]:
         """The rows of these names."""

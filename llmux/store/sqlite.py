@@ -2,9 +2,6 @@
 
 One thread owns the connection; the event loop waits for it, and never for long (`PATIENCE`). It holds no rule.
 
-Additions that come while others are being written are gathered, and written together when those are: under load a
-transaction, and a turn of the thread, serve many requests. Each is told what the counters held behind its own.
-
 Reference: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
@@ -15,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from llmux.clock import Clock
 from llmux.store.base import StoreError, StoreNotOpenedError, add_onto, surplus
+from llmux.store.gathering import Addition, Counted, Gathering
 from llmux.store.thread import Thread
 
 Result = TypeVar("Result")
-Answer: TypeAlias = asyncio.Future[Mapping[str, float]]
 
 # Seconds that a verb may take before it is a StoreError. A verb takes well under a millisecond; a disk that needs more
 # than this is worth less to a request than what the process knows by itself.
@@ -79,18 +76,6 @@ REMOVE = ("DELETE FROM counter WHERE key = ?", FORGET)
 SWEEP = ("DELETE FROM counter WHERE expires <= ?", "DELETE FROM note WHERE expires <= ?")
 
 
-class Addition(NamedTuple):
-    """What somebody wants to add, and waits for. `now` is in Unix seconds."""
-
-    deltas: Mapping[str, float]
-    expires: Mapping[str, float]
-    now: float
-    answer: Answer
-
-
-Counted = tuple[Answer, Mapping[str, float]]  # whom to tell, and what
-
-
 class SqliteStore:
     """The verbs as transactions on one file.
 
@@ -101,19 +86,12 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Clock, patience: float = PATIENCE) -> None:
         self._clock, self._patience = clock, patience
         self._sweep_at = 0.0
-        self._gathered: list[Addition] = []  # to be written when what is being written is
-        self._adding = False
         self._connection = _open(path, patience)
         self._thread = Thread("store")
+        self._additions = Gathering(lambda batch: self._thread.begin(partial(_add, self._connection, batch)))
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        for key in deltas:
-            key.encode()  # half of a surrogate fails here, and spoils nobody else's addition
-        answer: Answer = asyncio.get_running_loop().create_future()
-        self._gathered.append(Addition(deltas, expires, self._clock.now(), answer))
-        if not self._adding:
-            self._add_gathered()
-        return await self._in_time(answer)
+        return await self._in_time(self._additions.add(deltas, expires, self._clock.now()))
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
@@ -165,25 +143,6 @@ class SqliteStore:
             raise StoreError(f"the store failed: {error}") from error
         self._sweep()
         return result
-
-    def _add_gathered(self) -> None:
-        batch, self._gathered = self._gathered, []
-        self._adding = bool(batch)
-        if batch:
-            self._thread.begin(partial(_add, self._connection, batch)).add_done_callback(partial(self._added, batch))
-
-    def _added(self, batch: Sequence[Addition], written: asyncio.Future[Sequence[Counted]]) -> None:
-        """Tell who still waits, and go on with the next batch."""
-        error = written.exception()
-        if error is None:
-            for answer, values in written.result():
-                if not answer.done():
-                    answer.set_result(values)
-        else:
-            for one in batch:
-                if not one.answer.done():
-                    one.answer.set_exception(error)
-        self._add_gathered()
 
     def _sweep(self) -> None:
         """Now and then, delete what has expired: in the thread, for nobody to wait. Failing is harmless."""

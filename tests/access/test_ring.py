@@ -1,5 +1,7 @@
 """What a request with an API key meets: how often the store is asked, how late a change is seen, a store away."""
 
+import asyncio
+
 import pytest
 
 from llmux.access.ring import FRESH_FOR, IN_USE_FOR, MOST_SEEN, UNKNOWN_FOR
@@ -8,7 +10,8 @@ from llmux.responder import Window
 from llmux.store.base import StoreError
 from llmux.telemetry import StoreFault
 from tests.access.rooms import Room, two
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, settle
+from tests.gateway.accounts import FaultyStore
 
 NOBODYS = "lmx-" + "n" * 43
 
@@ -123,6 +126,48 @@ async def test_an_unknown_key_costs_one_look_in_a_while(clock: FakeClock) -> Non
     clock.advance(UNKNOWN_FOR)
     assert await room.ring.find(NOBODYS) is None
     assert room.store.calls == 2
+
+
+class FarStore(FaultyStore):
+    """A store that takes a while, as all but the one in memory do."""
+
+    async def _trouble(self) -> None:
+        await super()._trouble()
+        await asyncio.sleep(0)
+
+
+async def test_however_many_come_at_once_there_is_one_look_at_a_time(clock: FakeClock) -> None:
+    room = Room(clock, FarStore(clock))
+    secret, _ = await room.make()
+    before = room.store.calls
+    made_up = [f"lmx-{number:043}" for number in range(1000)]
+    found = await asyncio.gather(*(room.ring.find(token) for token in [*made_up, *([secret] * 64)]))
+    assert found[:1000] == [None] * 1000
+    assert all(found[1000:])
+    assert room.store.calls == before + 2
+
+
+async def test_whoever_leaves_while_it_looks_leaves_nobody_without_an_answer(clock: FakeClock) -> None:
+    room = Room(clock)
+    secret, _ = await room.make()
+    room.archive._patience = 60
+    room.store.hangs = True
+    leaves = asyncio.create_task(room.ring.find(NOBODYS))
+    await settle()
+    waits = asyncio.create_task(room.ring.find(secret))
+    await settle()
+    room.store.hangs = False
+    leaves.cancel()
+    assert await waits
+
+
+async def test_when_the_store_fails_nobody_who_waits_is_called_wrong(clock: FakeClock) -> None:
+    room = Room(clock)
+    room.store.fault = StoreError("disk")
+    heard = await asyncio.gather(*(room.ring.find(f"lmx-{n:043}") for n in range(50)), return_exceptions=True)
+    assert {type(error) for error in heard} == {StoreAway}
+    assert room.store.calls == 1
+    assert not room.ring._wanted
 
 
 async def test_what_is_remembered_is_bounded(clock: FakeClock) -> None:

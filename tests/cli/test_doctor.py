@@ -107,6 +107,14 @@ def test_the_gateway_that_runs(call, home: Path, tmp_path: Path) -> None:
     assert f"answers at {gateway.url}: ok" in told.output
 
 
+def test_a_gateway_that_lets_nobody_in_without_a_key_runs_all_the_same(call, home: Path, tmp_path: Path) -> None:
+    closed = surroundings(tmp_path, LLMUX_API_KEY_REQUIRED="true")
+    with running("start", "--port", "0", env=closed, cwd=tmp_path) as gateway:
+        (home / "config.toml").write_text(f"port = {gateway.url.rpartition(':')[2]}\n")
+        told = call("doctor")
+    assert f"answers at {gateway.url}: ok" in told.output
+
+
 def test_a_certificate_that_does_not_hold(call, home: Path) -> None:
     for name in ("k.pem", "c.pem"):
         (home / name).write_text("no certificate\n")

@@ -1,14 +1,18 @@
 """Facts that a test may tell, and what has been counted of them."""
 
+import asyncio
 from collections.abc import Mapping
 
 from msgspec.structs import replace
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from llmux.gateway.budget import WindowUse
+from llmux.gateway.ledger import Standing
 from llmux.ir.usage import Usage
 from llmux.metrics.counting import SHOW_EVERY, Counting
 from llmux.metrics.meters import Meters
+from llmux.metrics.page import ScrapePage
 from llmux.telemetry import AttemptFailed, Fact, RequestFinished, RequestStarted, Spent
 from tests.fakes import FakeClock
 
@@ -59,6 +63,16 @@ class Ear:
 
     @property
     def counted(self) -> Samples:
-        from prometheus_client import generate_latest
-
         return samples(generate_latest(self.registry).decode())
+
+
+def exposed() -> set[str]:
+    """The name of every series that llmux shows."""
+    ear = Ear().hear(STARTED, failed("b"), SPENT, FINISHED, asked("sonnet", error="BackendCut"))
+    page = ScrapePage(ear.registry, look, ear.clock, 0.0, "0")
+    _, text = asyncio.run(page(""))
+    return {one.name for family in text_string_to_metric_families(text.decode()) for one in family.samples}
+
+
+async def look() -> list[Standing]:
+    return [Standing("a", "up", "", 0.0, 0, 0, (WindowUse(3600, "sliding", 10, 4.0, 0.0),), (), ())]

@@ -113,7 +113,9 @@ async def test_a_killed_process_loses_nothing_that_was_acknowledged(file: Path) 
     assert doomed.stdout is not None
     seen = [float(doomed.stdout.readline()) for _ in range(100)]
     doomed.send_signal(signal.SIGKILL)
-    seen += [float(line) for line in doomed.communicate(timeout=LONG)[0].splitlines(keepends=True) if line[-1] == "\n"]
+    with doomed.stdout:
+        seen += [float(line) for line in doomed.stdout if line[-1] == "\n"]
+    doomed.wait()
     seen += [float(line) for line in other.communicate(timeout=LONG)[0].split()]
     store = SqliteStore(file, CLOCK, LONG)
     total = (await store.counters(["n"]))["n"]
