@@ -1,5 +1,5 @@
 // Four charts of the same hour or day, each with its numbers as a table.
-import { byId, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
+import { byId, cents, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
 
 const RANGES = {
   minutes: { span: 60, keep: 60, words: "last hour", each: "a minute" },
@@ -25,7 +25,7 @@ const CHARTS = [
   {
     title: "Money", bars: true, text: money,
     lines: [{ name: "cost", of: "usd", color: "--two" }],
-    headline: (b) => [money(sum("usd")(b)), "where the price is known"],
+    headline: (b) => [cents(sum("usd")(b)), "where the price is known"],
   },
   {
     title: "Time to first token", text: span, gaps: true,

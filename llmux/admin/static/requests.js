@@ -85,7 +85,7 @@ function updateMore(element, row) {
     ...Object.entries(row.refused).map(([name, reason]) => [`Not ${name}`, reason]),
     ...row.failures.map((failure) => [`${failure.backend} failed`, `${failure.error} after ${span(failure.after_s)}: ${failure.message}${failure.cooldown_s > 0 ? ` It rests for ${span(failure.cooldown_s)}.` : ""}`]),
     ["Spent", row.input_tokens === undefined || row.input_tokens === null ? "not told" : `${number(row.input_tokens)} tokens in, ${number(row.output_tokens)} out, ${money(row.usd)}`],
-    ["First token", row.first_event_s === undefined || row.first_event_s === null ? "none" : `after ${span(row.first_event_s)}`],
+    ["First token", row.first_event_s === undefined || row.first_event_s === null ? "none" : `after ${span(row.first_event_s)}, all of it after ${span(row.duration_s)}`],
     ["Answered by", row.backend && row.status < 400 ? `${row.backend}${row.attempts ? `, attempt ${row.attempts}` : ""}` : row.status === 0 ? "not yet" : "nobody"],
   ];
   const dl = element.querySelector("dl");
