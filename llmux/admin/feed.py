@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from llmux.admin.news import LINES, News, read
+from llmux.admin.news import LINES, News, read, shown
 from llmux.admin.series import Bucket, Series, step
 from llmux.clock import Clock
 from llmux.telemetry import AttemptFailed, CacheUsed, Fact, Planned, RequestFinished, Spent
@@ -21,7 +21,6 @@ MOST_NEWS = 60
 MOST_CLIENTS = 200  # named ones; what further ones do is counted together
 OTHERS = "(others)"
 MOST_LISTED = 20  # refusals and failures of one request
-MOST_CHARACTERS = 300  # of a text that comes from outside
 CLIENT_ERROR = 400
 FROM_CACHE = frozenset({"hit", "coalesced"})
 GONE = 499  # the client left: nobody's error
@@ -96,6 +95,11 @@ class Feed:
         }
         self._heard = {**dict.fromkeys(LINES, self._hear), **rows} if on else {}
 
+    @property
+    def listens(self) -> bool:
+        """Whether it does."""
+        return bool(self._heard)
+
     def __call__(self, fact: Fact) -> None:
         """Take note of a fact."""
         hear = self._heard.get(type(fact))
@@ -111,10 +115,8 @@ class Feed:
             self._begin(Row(fact.request_id, self._clock.now(), "", cache=fact.outcome))
 
     def _planned(self, fact: Planned) -> None:
-        refused = fact.refused
-        if len(refused) > MOST_LISTED:
-            refused = dict(islice(refused.items(), MOST_LISTED))
-        self._begin(Row(fact.request_id, self._clock.now(), _short(fact.model), fact.plan[:MOST_LISTED], refused))
+        refused = {name: shown(why) for name, why in islice(fact.refused.items(), MOST_LISTED)}
+        self._begin(Row(fact.request_id, self._clock.now(), shown(fact.model), fact.plan[:MOST_LISTED], refused))
 
     def _begin(self, row: Row) -> None:
         self._open[row.id] = row
@@ -125,7 +127,7 @@ class Feed:
         row = self._open.get(fact.request_id)
         if row is not None and len(row.failures) < MOST_LISTED:
             row.failures.append(
-                Failure(fact.backend, fact.error, _short(fact.message), round(fact.after_s, 3), fact.cooldown_s)
+                Failure(fact.backend, fact.error, shown(fact.message), round(fact.after_s, 3), fact.cooldown_s)
             )
 
     def _spent(self, fact: Spent) -> None:
@@ -152,7 +154,7 @@ class Feed:
             # A health check, a list of models, this page: they are no requests to a model, unless they fail in one.
             if not (fact.backend or (fact.dialect and fact.status >= CLIENT_ERROR)):
                 return
-            row = Row(fact.request_id, self._clock.now() - fact.duration_s, _short(fact.model))
+            row = Row(fact.request_id, self._clock.now() - fact.duration_s, shown(fact.model))
         self._over[row.id] = row
         if len(self._over) > MOST_ROWS:
             self._over.popitem(last=False)
@@ -174,8 +176,8 @@ class Feed:
 
     @staticmethod
     def _fill(row: Row, fact: RequestFinished) -> None:
-        row.model = row.model or _short(fact.model)
-        row.client, row.dialect, row.path = fact.client, fact.dialect, _short(fact.path)
+        row.model = row.model or shown(fact.model)
+        row.client, row.dialect, row.path = fact.client, fact.dialect, shown(fact.path)
         row.backend, row.attempts, row.status, row.stream = fact.backend, fact.attempts, fact.status, fact.stream
         row.first_event_s, row.duration_s, row.error = fact.first_event_s, fact.duration_s, fact.error
 
@@ -191,10 +193,3 @@ class Feed:
         if (news := read(fact, self._clock.now(), self._told)) is not None:
             self._told += 1
             self.news.append(news)
-
-
-def _short(text: str) -> str:
-    """`text` as it can be shown: not too long, and without what is no character (half a pair, from a path's bytes)."""
-    if len(text) > MOST_CHARACTERS:
-        text = f"{text[:MOST_CHARACTERS]}..."
-    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -132,7 +132,11 @@ def test_a_fact_of_a_request_that_is_gone_does_no_harm(clock: FakeClock) -> None
 
 def test_a_path_of_odd_bytes_can_be_shown(clock: FakeClock) -> None:
     feed = heard(clock, finished(path="/v1beta/models/\udc80:generateContent", model="\udc80ü"))
-    (row,) = feed.rows()
+    feed(planned("r2", refused="does not match \udc80"))
+    feed(Notice("error", "no \udc80"))
+    row, under_way = feed.rows()
+    assert under_way.refused == {"refused": "does not match ?"}
+    assert [line.text for line in feed.news] == ["no ?"]
     assert (row.path, row.model) == ("/v1beta/models/?:generateContent", "?ü")
 
 
@@ -159,3 +163,4 @@ def test_without_an_administrator_it_does_not_listen(clock: FakeClock) -> None:
     feed.listen(on=False)
     feed(planned())
     assert [*feed.rows()] == []
+    assert not feed.listens

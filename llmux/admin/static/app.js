@@ -92,12 +92,18 @@ function tell(before, changed) {
 function theme() {
   const root = document.documentElement;
   const name = () => say(byId("theme"), root.dataset.theme === "dark" ? "Light theme" : "Dark theme");
-  byId("theme").addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("llmux-theme", root.dataset.theme);
+  const become = (chosen) => {
+    root.dataset.theme = chosen;
     name();
     charts.repaint();
     if (state.now) charts.render(state);
+  };
+  byId("theme").addEventListener("click", () => {
+    become(root.dataset.theme === "dark" ? "light" : "dark");
+    localStorage.setItem("llmux-theme", root.dataset.theme);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (system) => {
+    if (!localStorage.getItem("llmux-theme")) become(system.matches ? "dark" : "light");
   });
   name();
 }
