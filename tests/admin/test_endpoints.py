@@ -13,8 +13,8 @@ import pytest
 
 from llmux.admin.board import Board
 from llmux.admin.page import HEADERS, NOT_CONFIGURED
-from llmux.app import open_ground
 from llmux.config.load import Loaded, load
+from llmux.ground import open_ground
 from llmux.serve import Serving
 from llmux.telemetry import Fact, RequestFinished, Voice
 from tests.fakes import settle

@@ -170,6 +170,8 @@ def a_try_can_be_stopped(page: Page, url: str) -> None:
     page.get_by_label("Prompt").fill(LONG * 20)
     page.get_by_role("button", name="Send").click()
     expect(page.locator("#answer")).to_contain_text("gateways.")
+    under_way = page.locator("#requests tr", has_text="under way")
+    expect(under_way.locator(".chip")).to_have_text("steady …")
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#said")).to_have_text("Stopped.")
     expect(page.locator("#requests tr", has_text="499 ClientGone")).to_contain_text("admin")
