@@ -46,8 +46,10 @@ from llmux.routing.assemble import Assembled, assemble, endpoints, windows
 from llmux.routing.catalog import Catalog, backend_model
 from llmux.routing.offers import names, offers
 from llmux.routing.permits import Permits
+from llmux.routing.selector import SPEND_HEADER
 from llmux.server.auth import Door, digest
 from llmux.server.services import Accounts, CacheDesk, Library, Services
+from llmux.store.open import REDIS
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport
 
@@ -71,7 +73,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
     ground.feed.listen(bool(config.admin_key.reveal()))
-    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
+    ground.ledger.track.configure(timed=assembled.catalog.is_timed)
+    planner = Planner(
+        assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer, random.random
+    )
     profiles = assembled.profile_of
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
@@ -111,7 +116,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
-        noticed=_noticed(config, places),
+        noticed=_noticed(config, places, assembled.catalog),
     )
     return House(services, assembled)
 
@@ -170,25 +175,29 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
     wanted = config.cache
     bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
     # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
-    is_shared = wanted.store and config.store.url.startswith(("redis:", "rediss:"))
+    is_shared = wanted.store and config.store.url.reveal().partition(":")[0] in REDIS
     shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
     ground.cache.configure(bounds if wanted.enabled else None, shared)
     if not wanted.enabled:
         return respond
 
-    async def first(request: Request, client: Client) -> str:
+    async def first(request: Request, client: Client) -> tuple[str, str] | None:
         plan = await planner.plan(request, client)
-        names = plan.choice.plan[:1]
-        return "".join(f"{name}\0{backend_model(plan.pool[name], request.model)}" for name in names)
+        names = plan.choice.plan
+        return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
 
     settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
     return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
 
 
-def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+def _noticed(config: Config, places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:
     """The client's headers that somebody reads beside its dialect."""
-    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
-    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
+    read = {
+        HEADER: any(at.kind == "demo" for at in places.values()),
+        CACHE_CONTROL: config.cache.enabled,
+        SPEND_HEADER: catalog.asks_before_it_costs,
+    }
+    return tuple(name for name, is_read in read.items() if is_read)
 
 
 def _whole(

@@ -26,6 +26,7 @@ from llmux.dialects.registry import TABLE
 from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
+from llmux.metrics.workers import FOLDER, STARTED
 from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
@@ -189,7 +190,10 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
         line, port = Line(int(os.environ[LINE_VARIABLE])), int(os.environ[PORT_VARIABLE])
         speak = on_ready if os.environ[SPEAKS_VARIABLE] else _say_nothing
         _runner()(_serve(loader, loaded, speak, line, port))
-    elif loaded.config.workers > 1:
+        return
+    for name in (FOLDER, STARTED):  # of who started us, and may count with the same library in a folder of its own
+        os.environ.pop(name, None)
+    if loaded.config.workers > 1:
         _supervise(loaded.config)
     else:
         _runner()(_serve(loader, loaded, on_ready))

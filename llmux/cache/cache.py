@@ -115,7 +115,7 @@ class Cache:
             entry = _decode(found[key.hex()]) if found else None
         except (StoreError, msgspec.MsgspecError):  # away, and it has told it; or written by another version of llmux
             return None
-        if entry is None or self._is_cleared(entry):
+        if entry is None or entry.times.expires <= self._clock.now() or self._is_cleared(entry):
             return None
         self._shelf.put(key, entry)
         return entry

@@ -42,11 +42,18 @@ class Settings(Value):
 class Rules(Value):
     """What the routing knows. `permits`: whether a client may have, for a model's name, what this backend has said.
 
-    `first` names the backend that would be asked, and its model; "" where nobody would be.
+    `first` is the backend that would be asked, and its model; None where nobody would be.
     """
 
     permits: Callable[[Client, str, str], bool]
-    first: Callable[[Request, Client], Awaitable[str]]
+    first: Callable[[Request, Client], Awaitable[tuple[str, str] | None]]
+
+
+class Place(Value):
+    """Where an answer is kept: under `key`, if it is of `backend`; "": of any."""
+
+    key: bytes
+    backend: str = ""
 
 
 class Cached:
@@ -59,25 +66,25 @@ class Cached:
         """See `responder.Responder`."""
         wanted = wish(context.headers.get(CONTROL, ""))
         original = replayable(request, tools=self._settings.tools) if wanted.keep else None
-        name = await self._name(request, original, context) if original else None
-        if name is None:
+        place = await self._place(request, original, context) if original else None
+        if place is None:
             batches = self._alone(request, context)
-        elif (found := self._fit(self._cache.find(name), wanted, request, context)) is not None:
+        elif (found := self._fit(self._cache.find(place.key), wanted, request, context)) is not None:
             yield self._replay(found, context)
             return
         else:
-            batches = self._together(name, wanted, request, context)
+            batches = self._together(place, wanted, request, context)
         async with aclosing(batches):
             async for batch in batches:
                 yield batch
 
-    async def _name(self, request: Request, original: Original, context: Context) -> bytes | None:
-        """The key; None where it is to hold who would be asked, and nobody would be."""
-        backend = await self._rules.first(request, context.client) if self._settings.by_backend else ""
-        if self._settings.by_backend and not backend:
-            return None
+    async def _place(self, request: Request, original: Original, context: Context) -> Place | None:
+        """Where the answer belongs; nowhere, if that depends on who would be asked, and nobody would be."""
         client = context.client.name if self._settings.shared == "client" else ""
-        return key(request, original, context, Scope(client, backend))
+        if not self._settings.by_backend:
+            return Place(key(request, original, context, Scope(client)))
+        first = await self._rules.first(request, context.client)
+        return first and Place(key(request, original, context, Scope(client, *first)), first[0])
 
     def _fit(self, found: Entry | None, wanted: Wish, request: Request, context: Context) -> Entry | None:
         """What is kept, if it is what this client wants, and may have."""
@@ -97,39 +104,39 @@ class Cached:
                 yield _marked(batch, "bypass")
 
     async def _together(
-        self, name: bytes, wanted: Wish, request: Request, context: Context
+        self, place: Place, wanted: Wish, request: Request, context: Context
     ) -> AsyncGenerator[Batch, None]:
         """The answer that is on its way, here or at another instance; else a new one, which others may join."""
         flights = self._cache.flights
         anew = wanted.max_age <= 0
-        flight = None if anew else flights.find(name)
+        flight = None if anew else flights.find(place.key)
         if flight is None and not anew:
-            found = self._fit(await self._cache.fetch(name), wanted, request, context)
+            found = self._fit(await self._cache.fetch(place.key), wanted, request, context)
             if found is not None:
                 yield self._replay(found, context)
                 return
-            flight = flights.find(name)  # another may have begun meanwhile
-        batches = self._begun(name, request, context) if flight is None else self._joined(flight, request, context)
+            flight = flights.find(place.key)  # another may have begun meanwhile
+        batches = self._begun(place, request, context) if flight is None else self._joined(flight, request, context)
         async with aclosing(batches):
             async for batch in batches:
                 yield batch
 
-    async def _begun(self, name: bytes, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+    async def _begun(self, place: Place, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         self._cache.count("miss", context)
-        flight = Flight(context.client.name, self._settings.bounds.one, self._landing(name, request))
-        self._cache.flights.begin(name, flight, self._inner(request, context))
+        flight = Flight(context.client.name, self._settings.bounds.one, self._landing(place, request))
+        self._cache.flights.begin(place.key, flight, self._inner(request, context))
         async with aclosing(flight.listen()) as batches:
             async for batch in batches:
                 yield _marked(batch, "miss")
 
-    def _landing(self, name: bytes, request: Request) -> Callable[[Sequence[Batch]], None]:
+    def _landing(self, place: Place, request: Request) -> Callable[[Sequence[Batch]], None]:
         began = self._cache.now()
 
         def land(batches: Sequence[Batch]) -> None:
             now = self._cache.now()
             kept = entry(batches, request.model, Times(began, now, now + self._settings.bounds.seconds))
-            if kept is not None:
-                self._cache.keep(name, kept)
+            if kept is not None and place.backend in {"", kept.backend}:
+                self._cache.keep(place.key, kept)
 
         return land
 

@@ -44,17 +44,18 @@ IN_ORDER = frozenset({
 
 
 class Scope(Value):
-    """For whom an answer is kept: "" for every client. `backend` is who would answer, where that matters."""
+    """For whom an answer is kept: "" for every client. `backend` and its `model` would answer, where that matters."""
 
     client: str = ""
     backend: str = ""
+    model: str = ""
 
 
 def key(request: Request, original: Original, context: Context, scope: Scope) -> bytes:
     """32 bytes that stand for the question. `original` is what is sent of the request."""
     heard = sorted((name, value) for name, value in context.headers.items() if name not in SILENT)
     place = (request.dialect, request.form, request.model, request.stream)
-    asked = (VERSION, *place, heard, context.query, context.credential, scope.client, scope.backend)
+    asked = (VERSION, *place, heard, context.query, context.credential, scope.client, scope.backend, scope.model)
     digest = hashlib.sha256(
         msgspec.msgpack.encode(asked)
     )  # every piece begins with its length: none runs into the next
@@ -65,7 +66,7 @@ def key(request: Request, original: Original, context: Context, scope: Scope) ->
 def canonical(body: bytes, document: Document, without: frozenset[str] = _NOTHING) -> bytes:
     """`document` in the one spelling of all bodies that say the same. `body` is what it was read from."""
     if not _is_faithful(body, document):
-        return b"\0" + msgspec.json.format(body, indent=-1)  # no JSON begins so: it is equal to itself alone
+        return b"\0" + _squeezed(body)  # no JSON begins so: it is equal to itself alone
     if not without.isdisjoint(document):
         document = {name: value for name, value in document.items() if name not in without}
     return orjson.dumps(_arranged(document))
@@ -87,13 +88,21 @@ def _is_faithful(body: bytes, document: Document) -> bool:
     Nearly every body is what its document would be written as, but for spaces, and that is seen at once.
     """
     written = orjson.dumps(document)
-    if written == body or written == msgspec.json.format(body, indent=-1):
+    if written == body or written == _squeezed(body):
         return True
     try:
         json.loads(body, parse_int=_whole, parse_float=_broken, object_pairs_hook=_once)
     except _OddError:
         return False
     return True
+
+
+def _squeezed(body: bytes) -> bytes:
+    """`body` without the spaces between its words; as it is where half a surrogate pair stands in its way."""
+    try:
+        return msgspec.json.format(body, indent=-1)
+    except msgspec.DecodeError:
+        return body
 
 
 class _OddError(Exception):

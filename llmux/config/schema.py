@@ -14,8 +14,13 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]  # of a whole
 Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
 Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
+Spend = Literal["ask", "allow", "never"]
+Policy = Literal[  # in which order the backends that fit are asked
+    "first", "round_robin", "weighted", "weighted_round_robin", "random_choose", "least_inflight", "latency", "sticky"
+]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -124,7 +129,12 @@ class Role(Section):
     """A named set of backends that a client may ask for as a model."""
 
     backends: list[str]
-    execution: Literal["first", "fallback"] = "fallback"
+    execution: Literal["first", "fallback", "weighted", "parallel", "hedge"] = "fallback"
+    policy: Literal["", Policy] = ""  # "": as in [routing]; with execution = "weighted" that
+    weights: dict[str, Count] = {}  # shares in this role, by backend, instead of their own
+    hedge_after: Positive = 2  # s of silence, where the backend's usual time to begin is not known
+    hedge_share: Share = 0.1  # of its requests, how many may be asked twice
+    join: str = "first"  # first | all | the model that makes one answer of all
 
 
 class Token(Section):
@@ -168,7 +178,8 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
-    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
+    spend: Spend = "ask"  # whether failover goes from free backends to paid ones
+    policy: Policy = "first"
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer

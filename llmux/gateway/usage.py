@@ -6,18 +6,19 @@ A kill loses what has not been written by then: a second's worth.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from llmux.clock import Clock
 from llmux.errors import ClientGone, StoreAway
 from llmux.gateway.books import Books
-from llmux.gateway.report import FIGURES, answer, counter, question
+from llmux.gateway.report import FIGURES, KEPT_DAYS, Report, line, question
 from llmux.responder import Client
-from llmux.store.base import StoreError
+from llmux.store.base import Store, StoreError
 from llmux.telemetry import Fact, RequestFinished, Spent
 
 DAY = 86_400  # s
-KEPT_FOR = 400 * DAY  # s; for which a day's figures are known
+KEPT_FOR = KEPT_DAYS * DAY  # s
 # Models of one client at one backend that are told apart on one day, and characters of a name: clients choose both.
 MOST_MODELS = 200
 LONGEST_NAME = 200
@@ -63,9 +64,10 @@ class Usages:
         tallies, self._tallies = self._tallies, {}
         day, expires = datetime.fromtimestamp(self._day * DAY, UTC).date().isoformat(), (self._day + 1) * DAY + KEPT_FOR
         for names, tally in tallies.items():
+            begins = line((day, *names))
             for figure in FIGURES:
                 if value := getattr(tally, figure):
-                    self._books.owe(counter((day, *names), figure), value, expires)
+                    self._books.owe(f"{begins}/{figure}", value, expires)
 
     async def tell(self, words: Mapping[str, str], client: Client | None = None) -> dict[str, Any]:
         """What was used, as a JSON object; `words` are those of `report.question`. By `client` only, if one is given.
@@ -75,10 +77,13 @@ class Usages:
             StoreAway: nobody knows now.
         """
         asked = question(words, self._clock.now(), client.name if client else None)
+        report = Report(asked)
         self.write()
         try:
             await self._books.flush()
-            return answer(asked, await self._books.ask(lambda store: store.tallies(asked.prefix)))
+            for prefix in asked.prefixes():
+                report.add(await self._books.ask(partial(_tallies, prefix)))
+            return report.told()
         except StoreError:
             raise StoreAway("llmux: the store, which knows what was used, does not answer; try again later.") from None
 
@@ -128,3 +133,7 @@ class Usages:
             return OTHER
         known.add(model)
         return model
+
+
+async def _tallies(prefix: str, store: Store) -> Mapping[str, float]:
+    return await store.tallies(prefix)

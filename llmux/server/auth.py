@@ -127,11 +127,10 @@ class Door:
         return next((own for own in credentials(headers, query) if not self._keys.ours(own)), "")
 
     async def _whose(self, credential: str, wait: float) -> Client:
-        ours = self._keys.ours(credential)
-        if wait and not (ours and self._keys.seen(credential)):
+        if wait and not (self._keys.ours(credential) and self._keys.seen(credential)):
             raise too_many(wait)
-        client = self._clients.get(digest(credential))
-        if client is None and ours:
+        client = self._clients.get(digest(credential)) if self._clients else None
+        if client is None and self._keys.ours(credential):
             client = await self._keys.find(credential)
         if client is None:
             raise WrongKey("llmux: this token is not known here.")

@@ -39,7 +39,7 @@ class CachePages:
         admit(inbound, self._desk)
         asked = _read(await read_body(inbound))
         cleared = await self._cache.clear(asked.model)
-        self._desk.tell(Administered("cache.clear", asked.model, inbound[RECORD].remote))
+        self._desk.tell(Administered("cache clear", asked.model, inbound[RECORD].remote))
         return _json({"cleared": cleared, "model": asked.model})
 
     @property

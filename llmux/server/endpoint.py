@@ -18,6 +18,7 @@ from llmux.ir.value import Value
 from llmux.responder import Client, Context
 from llmux.server.auth import QUERY_KEY
 from llmux.server.cors import allow_origin
+from llmux.server.extension import extended
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
@@ -99,6 +100,8 @@ class Endpoint:
             body = b"".join(event.data for event in events if isinstance(event, Verbatim))
         else:
             body = told.form.encode_response(fold(events), told.answer)
+        if opened is not None and opened.extension:
+            body = extended(body, opened.extension)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
     def _answer_form(self, request: Request, context: Context, began: float) -> AnswerForm:

@@ -8,7 +8,7 @@ from aiohttp import web
 from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
-from llmux.server.endpoint import RECORD, address, enter, in_session, read_body, safe_query
+from llmux.server.endpoint import RECORD, address, context_of, enter, in_session, read_body, safe_query
 from llmux.server.services import Desk
 from llmux.server.wishes import take_wishes
 
@@ -60,7 +60,7 @@ class Operations:
         dialect = _dialect(request, services.dialects)
         at = Address(request.query.get("path", ""), request.query)
         asked = in_session(dialect.decode_request(body, at), dialect, request)
-        return _json(await services.explain(asked, _context(request, client)))
+        return _json(await services.explain(asked, context_of(request, services, dialect, client, 0)))
 
 
 class CountEndpoint:
@@ -92,10 +92,6 @@ def _dialect(request: web.BaseRequest, dialects: Mapping[str, Dialect]) -> Diale
     if name not in dialects:
         raise BadRequest(f"dialect: one of {', '.join(sorted(dialects))} is expected, not {name!r}.", param="dialect")
     return dialects[name]
-
-
-def _context(request: web.BaseRequest, client: Client) -> Context:
-    return Context(request[RECORD].request_id, client)
 
 
 def _json(told: Mapping[str, object], status: int = 200) -> web.Response:

@@ -139,7 +139,8 @@ async def test_only_the_admin_key_lets_in(tmp_path: Path, headers: Mapping[str, 
     async with house(tmp_path) as one:
         for path, method in GUARDED.items():
             status, told, _ = await one.ask(method, path, headers=headers)
-            assert (status, told["error"]) == (401, "llmux: the admin key is needed: send it as X-Admin-Key.")
+            assert status == 401
+            assert "admin key" in told["error"]
 
 
 async def test_the_page_is_open_holds_nothing_and_may_load_nothing_else(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ async def test_verbatim_bytes_reach_the_client_as_they_are(path: str) -> None:
         body = BODIES[path] | {"stream": stream}
         async with running(respond) as house, house.session.post(house.url + path, json=body) as answer:
             assert await answer.read() == odd + odd
-            assert (await house.until_finished())[0].usage == Usage(1, 2)
+            (finished,) = await house.until_finished()
+            assert (finished.usage, finished.finish_reason) == (Usage(1, 2), "end")
 
 
 @pytest.mark.parametrize("path", PATHS)
