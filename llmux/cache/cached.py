@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from llmux.cache.cache import Bounds, Cache
 from llmux.cache.entry import HEADER, Entry, Times, entry
+from llmux.cache.fitness import ANY, Wish, replayable, wish
 from llmux.cache.fitness import HEADER as CONTROL
-from llmux.cache.fitness import Wish, replayable, wish
 from llmux.cache.flights import Flight
 from llmux.cache.key import Scope, key
 from llmux.errors import GatewayError
@@ -70,7 +70,7 @@ class Cached:
         if place is None:
             batches = self._alone(request, context)
         elif (found := self._fit(self._cache.find(place.key), wanted, request, context)) is not None:
-            yield self._replay(found, context)
+            yield self._replay(found, wanted, context)
             return
         else:
             batches = self._together(place, wanted, request, context)
@@ -92,13 +92,13 @@ class Cached:
             return None
         return found if self._rules.permits(context.client, request.model, found.backend) else None
 
-    def _replay(self, found: Entry, context: Context) -> Batch:
-        self._cache.count("hit", context)
-        return found.replay(self._cache.age(found))
+    def _replay(self, found: Entry, wanted: Wish, context: Context) -> Batch:
+        self._cache.count("hit", context.request_id)
+        return found.replay(self._cache.age(found), again=wanted == ANY and not self._settings.by_backend)
 
     async def _alone(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         """An answer with which the cache has nothing to do."""
-        self._cache.count("bypass", context)
+        self._cache.count("bypass", context.request_id)
         async with aclosing(self._inner(request, context)) as batches:
             async for batch in batches:
                 yield _marked(batch, "bypass")
@@ -113,7 +113,7 @@ class Cached:
         if flight is None and not anew:
             found = self._fit(await self._cache.fetch(place.key), wanted, request, context)
             if found is not None:
-                yield self._replay(found, context)
+                yield self._replay(found, wanted, context)
                 return
             flight = flights.find(place.key)  # another may have begun meanwhile
         batches = self._begun(place, request, context) if flight is None else self._joined(flight, request, context)
@@ -122,7 +122,7 @@ class Cached:
                 yield batch
 
     async def _begun(self, place: Place, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
-        self._cache.count("miss", context)
+        self._cache.count("miss", context.request_id)
         flight = Flight(context.client.name, self._settings.bounds.one, self._landing(place, request))
         self._cache.flights.begin(place.key, flight, self._inner(request, context))
         async with aclosing(flight.listen()) as batches:
@@ -153,7 +153,7 @@ class Cached:
                         break
                     if not begun:
                         begun = True
-                        self._cache.count("coalesced", context)
+                        self._cache.count("coalesced", context.request_id)
                     yield _shared(batch)
         except GatewayError:
             if ours or begun:

@@ -62,10 +62,11 @@ class Entry(Value):
     replays: bool
     events: bytes
 
-    def replay(self, age: float) -> Batch:
-        """The answer, at once; it is `age` seconds old."""
+    def replay(self, age: float, *, again: bool = True) -> Batch:
+        """The answer, at once; it is `age` seconds old. `again`: its client may be told it again without us."""
         headers = ((HEADER, "hit"), ("age", str(int(age))))
-        opened = Opened(self.backend, self.model, 0, self.warnings, headers, self.replays)
+        until = self.times.expires if again else 0.0
+        opened = Opened(self.backend, self.model, 0, self.warnings, headers, self.replays, until)
         return (opened, *unpack(self.events))
 
 

@@ -25,6 +25,7 @@ class Opened(Event):
     warnings: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # of the backend's answer, those that a client may see
     replays: bool = False  # the model wants the reasoning of this answer back with the turns that follow
+    until: float = 0.0  # Unix seconds; its client may be told the same until then, for the same bytes; 0.0: not at all
 
 
 class MessageStart(Event):

@@ -121,17 +121,19 @@ async def test_every_dialect_hears_again_what_it_heard_from_every_other(tmp_path
         for backend in TABLE:
             for stream in (False, True):
                 path, body = asked(client, backend, stream=stream)
-                (first, miss), (again, hit) = [await running.ask(path, body) for _ in range(2)]
-                assert (miss, hit) == ("miss", "hit"), (backend, stream)
+                (first, miss), (again, hit), (echo, too) = [await running.ask(path, body) for _ in range(3)]
+                assert (miss, hit, too, echo) == ("miss", "hit", "hit", again), (backend, stream)
                 if stream and client != backend:
                     assert meant(client, again) == meant(client, first), backend
                 else:
                     assert again == first, (backend, stream)
         assert running.planned == len(TABLE) * 2
-        for one, other in zip(running.finished[::2], running.finished[1::2], strict=True):
-            same = replace(one, attempts=0, first_event_s=other.first_event_s, duration_s=other.duration_s)
-            assert (one.attempts, other) == (1, same)
-            assert other.usage is not None
+        told = running.finished
+        for miss, *hits in zip(told[::3], told[1::3], told[2::3], strict=True):
+            for hit in hits:
+                same = replace(miss, attempts=0, first_event_s=hit.first_event_s, duration_s=hit.duration_s)
+                assert (miss.attempts, hit) == (1, same)
+                assert hit.usage is not None
 
 
 async def test_what_is_spelt_otherwise_is_the_same_question(tmp_path: Path) -> None:
