@@ -1,158 +1,63 @@
-"""The composition root: a loaded configuration -> a house. The only file that knows every class.
+"""The composition root: a configuration -> a house, on the ground that outlives it. It wires, and steps aside."""
 
-What must outlive a reload (limits, cooldowns, the client session) is `Ground`; what a reload builds anew is `House`.
-"""
-
-import itertools
-import os
 import random
-import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal, TypeVar
 
-import aiohttp
 import msgspec
 
 from llmux import __version__
 from llmux.access.access import Access
-from llmux.admin.board import Board
-from llmux.admin.feed import Feed
 from llmux.cache.cache import Bounds as CacheBounds
-from llmux.cache.cache import Cache
 from llmux.cache.cached import Cached, Rules
 from llmux.cache.cached import Settings as CacheSettings
 from llmux.cache.fitness import HEADER as CACHE_CONTROL
-from llmux.cache.tasks import Tasks
-from llmux.clock import Clock, SystemClock
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
-from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.memory import IN_STORE, MEBIBYTE, Memory
 from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
-from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.provider import Provider as Demo
 from llmux.demo.transport import DemoTransport
 from llmux.dialects.registry import TABLE
 from llmux.gateway.attempt import Route
-from llmux.gateway.bulletin import Bulletin
 from llmux.gateway.counting import Counter
 from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger, Standing
-from llmux.gateway.limits import Keeper
+from llmux.gateway.ledger import Standing
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
-from llmux.gateway.proofs import RefusedProofs
 from llmux.gateway.quota import Quota
-from llmux.gateway.registry import Registry, Source
+from llmux.gateway.registry import Source
 from llmux.gateway.shop import Shop
-from llmux.gateway.tokenizer import Tokenizer
+from llmux.ground import Ground
 from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.metrics.base import Metrics, Page
+from llmux.metrics.base import Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
 from llmux.routing.catalog import Catalog, backend_model
 from llmux.routing.offers import names, offers
 from llmux.routing.permits import Permits
+from llmux.routing.selector import SPEND_HEADER
 from llmux.server.auth import Door, digest
 from llmux.server.echoes import Echoes
 from llmux.server.services import Accounts, CacheDesk, Library, Services
-from llmux.store.archive import Archive
-from llmux.store.open import REDIS, open_store
-from llmux.telemetry import Voice
+from llmux.store.open import REDIS
 from llmux.transports.fetch import Fetcher
-from llmux.transports.http import HttpTransport, open_session
+from llmux.transports.http import HttpTransport
 
 Told = TypeVar("Told")
 
 # The share of the cache's memory that is for answers as they left.
 ECHOED = 1 / 4
-
-
-class Ground(Value):
-    """What outlives a reload."""
-
-    clock: Clock
-    tell: Voice
-    session: aiohttp.ClientSession
-    ledger: Ledger
-    limits: Keeper
-    archive: Archive
-    access: Access
-    shelf: Shelf
-    cache: Cache
-    registry: Registry
-    tokenizer: Tokenizer
-    refused: RefusedProofs
-    feed: Feed
-    board: Board
-    next_id: Callable[[], str]
-    started: float  # Unix seconds
-    metrics: Metrics | None
-
-
-@asynccontextmanager
-async def open_ground(
-    loaded: Loaded, tell: Voice, clock: Clock | None = None, metrics: Metrics | None = None
-) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open. `metrics`: one of those who hear.
-
-    Raises:
-        StoreNotOpenedError: the store cannot be used.
-    """
-    clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url.reveal(), clock, os.environ)
-        stack.push_async_callback(store.close)
-        session = await stack.enter_async_context(open_session())
-        limits = Keeper()
-        ledger = Ledger(store, clock, tell, limits)
-        tell.join(ledger.usage.hear)
-        stack.push_async_callback(ledger.close)
-        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
-        access = Access(archive, clock)
-        tell.join(access.audit)
-        stack.push_async_callback(access.close)
-        tasks = Tasks()
-        stack.push_async_callback(tasks.close)
-        registry = Registry(store, clock)
-        await registry.load()
-        feed = Feed(clock)
-        tell.join(feed)
-        yield Ground(
-            clock=clock,
-            tell=tell,
-            session=session,
-            ledger=ledger,
-            limits=limits,
-            registry=registry,
-            archive=archive,
-            access=access,
-            shelf=shelf,
-            cache=Cache(clock, tell, archive.ask, tasks),
-            tokenizer=Tokenizer(),
-            refused=RefusedProofs(),
-            feed=feed,
-            board=Board(feed, Bulletin(store, clock), clock, secrets.token_hex(4)),
-            next_id=ids(),
-            started=clock.now(),
-            metrics=metrics,
-        )
-
-
-def ids() -> Callable[[], str]:
-    """Names for requests: a random prefix and a counter, which costs a twentieth of a UUID."""
-    prefix, counter = secrets.token_hex(6), itertools.count(1)
-    return lambda: f"req_{prefix}{next(counter):08x}"
 
 
 class House(Value):
@@ -172,7 +77,10 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
     ground.feed.listen(bool(config.admin_key.reveal()))
-    planner = Planner(assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer)
+    ground.ledger.track.configure(timed=assembled.catalog.is_timed)
+    planner = Planner(
+        assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer, random.random
+    )
     profiles = assembled.profile_of
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
@@ -213,7 +121,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
         login_attempts=config.login_attempts,
-        noticed=_noticed(config, places),
+        noticed=_noticed(config, places, assembled.catalog),
     )
     return House(services, assembled)
 
@@ -298,10 +206,14 @@ def _echoes(config: Config, ground: Ground) -> Echoes | None:
     return Echoes(most, lambda: cache.epoch, lambda request_id: cache.count("hit", request_id), ground.clock)
 
 
-def _noticed(config: Config, places: Mapping[str, Endpoint]) -> tuple[str, ...]:
+def _noticed(config: Config, places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:
     """The client's headers that somebody reads beside its dialect."""
-    demo = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
-    return (*demo, CACHE_CONTROL) if config.cache.enabled else demo
+    read = {
+        HEADER: any(at.kind == "demo" for at in places.values()),
+        CACHE_CONTROL: config.cache.enabled,
+        SPEND_HEADER: catalog.asks_before_it_costs,
+    }
+    return tuple(name for name, is_read in read.items() if is_read)
 
 
 def _whole(

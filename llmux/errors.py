@@ -144,6 +144,24 @@ class TooLarge(GatewayError):
     kind, status, retry = "too_large", 413, Retry.ELSEWHERE
 
 
+class RequestSlow(GatewayError):
+    """The client takes longer to send its request than anybody waits."""
+
+    kind, status = "slow", 408
+
+
+class TargetTooLong(BadRequest):
+    """The request's address is longer than is taken."""
+
+    status = 414
+
+
+class HeadTooLarge(BadRequest):
+    """A header is longer, or there are more of them, than is taken."""
+
+    status = 431
+
+
 class ContextTooLong(BadRequest):
     """The prompt does not fit the model; a larger one may take it."""
 
@@ -265,6 +283,12 @@ class NoBackendUp(GatewayError):
 
 class StoreAway(GatewayError):
     """What this request needs is in the store, and the store does not answer."""
+
+    kind, status = "unavailable", 503
+
+
+class Crowded(GatewayError):
+    """All connections that the owner allows are taken, or this process is about to stop: ask another, or later."""
 
     kind, status = "unavailable", 503
 

@@ -21,6 +21,7 @@ from llmux.telemetry import (
     CooldownStarted,
     Fact,
     FieldLearnt,
+    Hedged,
     Notice,
     Planned,
     RequestFinished,
@@ -47,6 +48,7 @@ LEVEL_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     Planned: lambda _: "DEBUG",
     BodySeen: lambda _: "INFO",
     AttemptFailed: lambda _: "INFO",
+    Hedged: lambda _: "INFO",
     CooldownStarted: lambda _: "WARNING",
     CooldownEnded: lambda _: "INFO",
     Administered: lambda _: "WARNING",
@@ -83,7 +85,8 @@ def _price(usd: float | None) -> str:
 
 def _plan_text(fact: Planned) -> str:
     refused = (f"not {name}: {reason}" for name, reason in fact.refused.items())
-    return "; ".join([" then ".join(fact.plan) or "nobody", *refused])
+    order = [f"{fact.policy}: {fact.order}"] if fact.policy != "first" else []
+    return "; ".join([" then ".join(fact.plan) or "nobody", *order, *refused])
 
 
 TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
@@ -91,6 +94,7 @@ TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     Planned: lambda f: f"{f.model}: {_plan_text(f)}  {f.request_id}",
     BodySeen: lambda f: f"{f.whose}: {f.text}  {f.request_id}",
     AttemptFailed: lambda f: f"{f.backend} failed after {f.after_s:.3f} s: {f.error}: {f.message}  {f.request_id}",
+    Hedged: lambda f: f"{f.first} was slow, {f.second} asked too: {f.won} after {f.after_s:.3f} s  {f.request_id}",
     CooldownStarted: lambda f: f"{f.backend} rests for {f.seconds:.0f} s: {f.cause}",
     CooldownEnded: lambda f: f"{f.backend} answers again",
     Administered: lambda f: f"admin: {f.action} {f.target}  {f.remote}",

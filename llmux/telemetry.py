@@ -15,12 +15,14 @@ class Fact(Value):
 
 
 class Planned(Fact):
-    """Who will be asked for a request, in order, and why the others will not."""
+    """Who will be asked for a request, in order, and why the others will not. `policy` made the order, for `order`."""
 
     request_id: str
     model: str
     plan: tuple[str, ...]
     refused: Mapping[str, str]
+    policy: str = "first"
+    order: str = ""
 
 
 class BodySeen(Fact):
@@ -42,6 +44,16 @@ class AttemptFailed(Fact):
     cooldown_s: float = 0.0
     provider: str = ""
     model: str = ""  # as the backend knows it
+
+
+class Hedged(Fact):
+    """`first` said nothing for so long that `second` was asked too. `won` began after `after_s` seconds."""
+
+    request_id: str
+    first: str
+    second: str
+    won: str
+    after_s: float
 
 
 class CooldownStarted(Fact):

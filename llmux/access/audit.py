@@ -70,13 +70,20 @@ class Audit:
         except StoreError:
             raise StoreAway("llmux: the store does not answer; try again.", retry_after=AWAY_FOR) from None
         newest = [note for _, note in sorted(notes.items(), reverse=True)[:limit]]
-        return [_told(_decode(note)) for note in newest]
+        return [_told(entry) for entry in map(_read, newest) if entry is not None]
 
     async def _write(self, entry: Entry) -> None:
         # Times of one length sort as texts; who changed something at the same moment elsewhere has another end.
         name = f"{NOTE}{entry.at:017.6f}-{secrets.token_hex(4)}"
         note = msgspec.json.encode(entry)
         await self._archive.ask(lambda store: store.put(name, note, entry.at + KEPT_FOR))
+
+
+def _read(note: bytes) -> Entry | None:
+    try:
+        return _decode(note)
+    except msgspec.MsgspecError:  # another version of llmux has written it
+        return None
 
 
 def _told(entry: Entry) -> dict[str, Any]:

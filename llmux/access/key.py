@@ -35,6 +35,7 @@ LONGEST_OWNER = 128  # characters of a user's or a project's id
 LONGEST_LIFE = 100 * 365 * 86_400.0  # s; for which a key is kept that never expires
 REMEMBERED_FOR = 30 * 86_400.0  # s after its end, in which a key is told to have expired, rather than to be unknown
 
+LONGEST_QUOTED = 60  # characters of what a client has written, in an error
 PLACE = re.compile(r" - at `\$\.?(?P<place>.*)`$")  # where msgspec says that something is wrong
 
 
@@ -125,9 +126,8 @@ def asked(body: bytes) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise BadRequest('A JSON object is expected, such as {"name": "ci", "maxPerDay": 500}.')
     known = [field.encode_name for field in msgspec.structs.fields(Wish)]
-    for name in document:
-        if name not in known:
-            raise BadRequest(f"{name}: unknown field; {hint(name, known)}", param=name)
+    for name in (name[:LONGEST_QUOTED] for name in document if name not in known):
+        raise BadRequest(f"{name}: unknown field; {hint(name, known)}", param=name)
     return document
 
 

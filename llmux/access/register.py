@@ -21,6 +21,12 @@ from llmux.store.archive import AWAY_FOR, Answer, Archive
 from llmux.store.base import Store, StoreError
 
 ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+UNKNOWN = "llmux: there is no API key of this id, or none any more. GET /admin/api-keys lists all."
+
+# What stands in the store before the digest of a key that has been revoked. Who changes a key reads it and writes it;
+# whoever revokes it between the two must not find it alive again.
+REVOKED = "revoked/"
+REVOKED_FOR = 3600.0  # s; a change takes no longer
 
 
 def draw() -> str:
@@ -58,11 +64,16 @@ class Register:
         digested, key = await self._find(key_id)
         new = changed(key, document, self._clock.now())
         await self._keep(digested, new)
+        if await self._ask(lambda store: store.fetch([REVOKED + digested])):
+            await self.revoke(key_id)  # somebody did so meanwhile, and this has written it again
+            raise NotFound(UNKNOWN)
         return (await self._told([new]))[0]
 
     async def revoke(self, key_id: str) -> Mapping[str, Any]:
         """It opens nothing any more. Raises NotFound."""
         digested, key = await self._find(key_id)
+        until = self._clock.now() + REVOKED_FOR
+        await self._ask(lambda store: store.put(REVOKED + digested, b"", until))
         await self._ask(lambda store: store.remove([NOTE + digested]))
         self._ring.forget(digested)
         return {"id": key.id, "name": key.name, "revoked": True}
@@ -74,7 +85,7 @@ class Register:
             for name, note in notes.items():
                 if (key := read(note)) is not None:
                     return name.removeprefix(NOTE), key
-        raise NotFound("llmux: there is no API key of this id, or none any more. GET /admin/api-keys lists all.")
+        raise NotFound(UNKNOWN)
 
     async def _keep(self, digested: str, key: Key) -> None:
         note = msgspec.json.encode(key)

@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 from cachetools import LRUCache, TTLCache
 
-from llmux.access.key import SECRET, Key, digest
+from llmux.access.key import PREFIX, SECRET, Key, digest
 from llmux.clock import Clock
 from llmux.errors import StoreAway, Unauthenticated
 from llmux.ir.value import Value
@@ -54,7 +54,7 @@ class Ring:
 
     def ours(self, token: str) -> bool:
         """Whether it is written as our keys are. Of all others the store need not be asked."""
-        return SECRET.fullmatch(token) is not None
+        return token.startswith(PREFIX) and SECRET.fullmatch(token) is not None
 
     def seen(self, token: str) -> bool:
         """Whether it has been right here before: nobody guesses such a one."""

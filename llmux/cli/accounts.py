@@ -13,21 +13,17 @@ from llmux.config.load import Loaded
 from llmux.errors import GatewayError
 from llmux.server.services import Accounts
 from llmux.store.base import StoreNotOpenedError
+from llmux.telemetry import Listener, Voice
 
 IN_MEMORY = (
     "the store is in memory, and only the gateway that runs knows what is in it: "
     "none answers with the admin_key of this configuration"
 )
 Told = Mapping[str, Any]
+Here = Callable[[Accounts, Listener], Awaitable[Told]]  # what a house of our own does, and may tell to its audit log
 
 
-def look(
-    loaded: Loaded,
-    path: str,
-    here: Callable[[Accounts], Awaitable[Told]],
-    query: dict[str, str] | None = None,
-    body: object = None,
-) -> Told:
+def look(loaded: Loaded, path: str, here: Here, query: dict[str, str] | None = None, body: object = None) -> Told:
     """The answer of the gateway at `path`, or of a house on the same store.
 
     Raises:
@@ -48,11 +44,12 @@ def look(
         raise Misconfigured(error.message.removeprefix("llmux: ")) from None
 
 
-async def _inside(loaded: Loaded, here: Callable[[Accounts], Awaitable[Told]]) -> Told:
+async def _inside(loaded: Loaded, here: Here) -> Told:
     from llmux.cli.inside import inside
 
-    async with inside(loaded) as house:
-        return await here(house.services.accounts)
+    voice = Voice()
+    async with inside(loaded, voice) as house:
+        return await here(house.services.accounts, voice)
 
 
 def show_json(told: Told) -> None:

@@ -62,7 +62,7 @@ def office(config: Config) -> Office:
         return _Gateway(address, key)
     if config.store.url.startswith("memory:"):
         raise Failure((NO_KEY if runs else NOWHERE).format(url=address.url))
-    return _Store(config.store.url)
+    return _Store(config.store.url.reveal())
 
 
 class _Gateway:

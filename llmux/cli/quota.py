@@ -11,7 +11,9 @@ from llmux.cli import configured
 from llmux.cli.accounts import look, printable, show_json
 from llmux.cli.terminal import heading, table
 from llmux.config.load import Loaded
+from llmux.server.accounts import reset_of
 from llmux.server.services import Accounts
+from llmux.telemetry import Listener
 
 HELP = """Show each backend's windows, its rest after failures, and what its provider says of its own limits.
 
@@ -39,7 +41,7 @@ def quota(*, config: Path | None, reset: str | None, reset_client: str | None, a
     loaded = configured.load(config)
     for body in _bodies(reset, reset_client):
         _reset(loaded, body)
-    told = look(loaded, "/api/quota", lambda accounts: accounts.quota())
+    told = look(loaded, "/api/quota", lambda accounts, _: accounts.quota())
     if as_json:
         show_json(told)
     else:
@@ -54,8 +56,10 @@ def _bodies(backend: str | None, client: str | None) -> Iterator[dict[str, str]]
 
 
 def _reset(loaded: Loaded, body: Mapping[str, str]) -> None:
-    async def here(accounts: Accounts) -> Told:
-        return {"reset": await accounts.reset(json.dumps(body).encode())}
+    async def here(accounts: Accounts, tell: Listener) -> Told:
+        done = await accounts.reset(json.dumps(body).encode())
+        tell(reset_of(done, "llmux quota"))
+        return {"reset": done}
 
     for kind, names in look(loaded, "/api/quota/reset", here, body=body)["reset"].items():
         click.echo(f"Reset {kind}: {', '.join(map(printable, names))}", err=True)

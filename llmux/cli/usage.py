@@ -67,7 +67,7 @@ Told = Mapping[str, Any]
 def usage(*, config: Path | None, form: str, measure: str, **words: str) -> None:
     """Ask, and show."""
     loaded, query = configured.load(config), {word: value for word, value in words.items() if value}
-    told = look(loaded, "/api/usage", lambda accounts: accounts.usage(query, None), query)
+    told = look(loaded, "/api/usage", lambda accounts, _: accounts.usage(query, None), query)
     if form == "json":
         show_json(told)
     elif form == "csv":
@@ -96,10 +96,13 @@ def _chart(told: Told, measure: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    values = [float(sum(row[name] for name in MEASURES[measure])) for row in told["rows"]]
+    rows = [(row, float(sum(row[name] for name in MEASURES[measure]))) for row in told["rows"]]
+    if "day" not in told["by"]:  # days stay in their order
+        rows.sort(key=lambda found: -found[1])
+    longest = max(value for _, value in rows) or 1.0
     grid = Table.grid(padding=(0, 1))
-    for row, value in zip(told["rows"], values, strict=True):
-        bar = ProgressBar(max(values) or 1.0, value, width=BAR, finished_style="bar.complete")
+    for row, value in rows:
+        bar = ProgressBar(longest, value, width=BAR, finished_style="bar.complete")
         grid.add_row(Text(" ".join(_names(row, told["by"]))), bar, Text(_figure(measure, value), justify="right"))
     click.echo(f"{'US dollars' if measure == 'usd' else measure.capitalize()} {_span(told)}\n")
     Console(no_color=not on_terminal(), highlight=False).print(grid)

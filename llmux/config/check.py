@@ -6,13 +6,13 @@ Types, unknown keys and ranges are `strict.py`'s business.
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
 from llmux.config.problem import Path, hint
-from llmux.config.schema import Config, Provider
+from llmux.config.schema import Config, Provider, Role
 from llmux.config.strict import complaint
 from llmux.config.tables import DIALECTS, Row
 from llmux.ir.capability import Profile
@@ -122,6 +122,41 @@ def _roles(config: Config) -> Iterator[Found]:
         for index, backend in enumerate(role.backends):
             if backend not in known:
                 yield ("role", name, "backends", index), f'there is no backend "{backend}"; {hint(backend, known)}'
+        yield from ((("role", name, *at), said) for at, said in (*_shares(role, config), *_join(role, config)))
+
+
+def _shares(role: Role, config: Config) -> Iterator[Found]:
+    if role.execution == "weighted" and role.policy not in {"", "weighted", "weighted_round_robin"}:
+        yield ("policy",), 'execution = "weighted" goes by weight: take one of the two away'
+    for member in role.weights:
+        if member not in role.backends:
+            yield ("weights", member), f"is not among the backends of this role; {hint(member, role.backends)}"
+    own = {key: each.weight for each in reversed(config.backend) for key in (each.model, each.name) if key}
+    shares = [role.weights.get(member, own.get(member, 1)) for member in role.backends]
+    if role.execution == "weighted" and shares and not any(shares):
+        yield ("weights",), "every backend of the role has a weight of 0: none has a share"
+
+
+def _join(role: Role, config: Config) -> Iterator[Found]:
+    """A model joins answers by any name that a client may ask for, other than that of a role that asks for it again."""
+    if role.join == "first":
+        return
+    if role.execution != "parallel":
+        yield ("join",), 'only where execution = "parallel": else there is one answer'
+        return
+    names = [name for backend in config.backend for name in (backend.name, backend.model) if name]
+    known = [*names, *config.role]
+    if role.join in config.role and config.role[role.join].execution == "parallel":
+        yield ("join",), f"{role.join} answers in parallel itself: name another role, or a backend"
+    elif role.join != "all" and role.join not in known and not _is_passed_on(role.join, names):
+        yield (
+            ("join",),
+            f'"first", "all" or a model is expected, and there is none "{role.join}"; {hint(role.join, known)}',
+        )
+
+
+def _is_passed_on(model: str, names: Iterable[str]) -> bool:
+    return f"{model.partition(':')[0]}:*" in names
 
 
 def _tokens(config: Config) -> Iterator[Found]:

@@ -14,8 +14,13 @@ Amount = Annotated[int, msgspec.Meta(ge=1)]  # at least one
 Count = Annotated[int, msgspec.Meta(ge=0)]  # 0 is an answer too
 Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]  # of a whole
 Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
 Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
+Spend = Literal["ask", "allow", "never"]
+Policy = Literal[  # in which order the backends that fit are asked
+    "first", "round_robin", "weighted", "weighted_round_robin", "random_choose", "least_inflight", "latency", "sticky"
+]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
@@ -124,7 +129,12 @@ class Role(Section):
     """A named set of backends that a client may ask for as a model."""
 
     backends: list[str]
-    execution: Literal["first", "fallback"] = "fallback"
+    execution: Literal["first", "fallback", "weighted", "parallel", "hedge"] = "fallback"
+    policy: Literal["", Policy] = ""  # "": as in [routing]; with execution = "weighted" that
+    weights: dict[str, Count] = {}  # shares in this role, by backend, instead of their own
+    hedge_after: Positive = 2  # s of silence, where the backend's usual time to begin is not known
+    hedge_share: Share = 0.1  # of its requests, how many may be asked twice
+    join: str = "first"  # first | all | the model that makes one answer of all
 
 
 class Token(Section):
@@ -168,7 +178,8 @@ class Media(Section):
 class Routing(Section):
     """How a backend is chosen."""
 
-    spend: Literal["ask", "allow", "never"] = "ask"  # whether failover goes from free backends to paid ones
+    spend: Spend = "ask"  # whether failover goes from free backends to paid ones
+    policy: Policy = "first"
     thinking: Literal["prefer", "require"] = "prefer"
     affinity: bool = False  # a conversation stays with the backend that answered it last
     affinity_ttl: Positive = 300  # s since its last answer
@@ -182,6 +193,18 @@ class Conversation(Section):
     keep_mb: Positive = 64  # of one client; what is oldest goes first
     keep_total_mb: Positive = 512  # of all clients
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
+
+
+class Http(Section):
+    """How long, and for how much, a client's connection is borne."""
+
+    head_timeout: Positive = 30  # s for a TLS handshake, and for a request's line and headers
+    body_timeout: Positive = 30  # s; in each, a body brings 512 bytes a second or its end
+    client_timeout: Positive = 120  # s in which a client takes nothing of its answer
+    connection_timeout: Positive = 630  # s between two requests; longer than a load balancer's own
+    max_connections: Count = 0  # at once, of one worker; 0: as many as come
+    max_header_kb: Amount = 16  # of the request line, and of each header
+    max_headers: Amount = 128
 
 
 class Metrics(Section):
@@ -216,6 +239,7 @@ class Config(Section):
     keepalive: Positive = 10  # s of silence before the client is sent a keep-alive
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
+    drain_delay: Span = 0  # s between "not ready" and the end of listening, at a stop
     drain_timeout: Span = 30  # s given to open answers at a stop
     auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
     tool_repair: bool = True  # calls that stray from their tool's schema are put right
@@ -240,6 +264,7 @@ class Config(Section):
     conversation: Conversation = Conversation()
     cache: Cache = Cache()
     media: Media = Media()
+    http: Http = Http()
     cors: Cors = Cors()
     metrics: Metrics = Metrics()
     otel: Otel = Otel()

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import FieldInfo
 
 from llmux.config.problem import Path, Report, hint
-from llmux.config.schema import Provider, Role, Secret, Section, Token
+from llmux.config.schema import Provider, Secret, Section, Token
 
 S = TypeVar("S", bound=Section)
 
@@ -21,11 +21,6 @@ PLANNED: Mapping[tuple[type[Section] | None, str], str] = {
     (Provider, "command"): "a local command cannot be a provider yet; give the provider a base_url",
     (Provider, "args"): "a local command cannot be a provider yet; give the provider a base_url",
     (None, "workflow"): "workflows cannot be run yet; remove this table",
-}
-# Likewise words that a key will take.
-PLANNED_WORDS: Mapping[tuple[type[Section], str, str], str] = {
-    (Role, "execution", "parallel"): 'not possible yet; "first" and "fallback" are',
-    (Role, "execution", "weighted"): 'not possible yet; "first" and "fallback" are',
 }
 TYPE_NAMES: Mapping[type, str] = {dict: "a table", list: "a list"}
 # What msgspec calls a thing, and what TOML does.
@@ -47,7 +42,7 @@ def read(kind: type[S], table: object, report: Report, path: Path = ()) -> S | N
     fields = {field.name: field for field in msgspec.structs.fields(kind)}
     for key in (key for key in table if key not in fields):
         report((*path, key), PLANNED.get((kind if path else None, key)) or f"unknown key; {hint(key, fields)}")
-    given = {name: _field(kind, field, table[name], report, path) for name, field in fields.items() if name in table}
+    given = {name: _field(field, table[name], report, path) for name, field in fields.items() if name in table}
     for name in (name for name, field in fields.items() if field.required and name not in given):
         report((*path, name), "missing")
     values = {name: value for name, value in given.items() if value is not msgspec.UNSET}
@@ -74,13 +69,9 @@ def complaint(error: msgspec.ValidationError, wanted: Any) -> str:
     return said[0].lower() + said[1:]
 
 
-def _field(kind: type[Section], field: FieldInfo, value: Any, report: Report, path: Path) -> Any:
+def _field(field: FieldInfo, value: Any, report: Report, path: Path) -> Any:
     """One field's value, or UNSET when it is wrong."""
     path = (*path, field.name)
-    planned = PLANNED_WORDS.get((kind, field.name, value)) if isinstance(value, str) else None
-    if planned:
-        report(path, planned)
-        return msgspec.UNSET
     origin, inner = typing.get_origin(field.type), typing.get_args(field.type)
     section = next(
         (each for each in (field.type, *inner) if isinstance(each, type) and issubclass(each, Section)), None

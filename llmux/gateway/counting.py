@@ -33,7 +33,7 @@ class Counter(Value):
 
     async def __call__(self, request: Request, context: Context) -> tuple[int, bool]:
         """The number, and whether it is an estimate."""
-        plan = await self.planner.plan(request, context.client)
+        plan = await self.planner.plan(request, context.client, asks=False)
         backend = plan.pool[plan.choice.plan[0]] if plan.choice.plan else None
         counted = await self._asked(request, context, backend) if backend else None
         return (await self.planner.count(request, backend), True) if counted is None else (counted, False)

@@ -21,6 +21,7 @@ from llmux.ir.usage import Usage
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, backend_model
+from llmux.routing.selector import allows_cost
 from llmux.routing.tokens import estimate
 from llmux.transports.base import Call
 
@@ -43,7 +44,8 @@ class Embedder:
         Raises:
             GatewayError: nobody can.
         """
-        plan = await self._parts.planner.plan_embeddings(request, context.client)
+        spend = allows_cost(context.headers)
+        plan = await self._parts.planner.plan_embeddings(request, context.client, spend=spend)
         self._tries.announce(request.model, context, plan)
 
         async def ask(backend: Backend, step: Try) -> _Embedded:

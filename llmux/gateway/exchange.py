@@ -73,7 +73,7 @@ class Exchange:
 
     def _elsewhere(self, _error: GatewayError, now: float, _chance: float) -> Try:
         if not self._left or now >= self._deadline:
-            raise _most_telling(self._errors)
+            raise most_telling(self._errors)
         self._backend, *self._left = self._left
         self._failures, self._without, self._unproven = 0, (), False
         return Try(self._backend)
@@ -88,7 +88,7 @@ class Exchange:
 
     def _to_a_larger(self, error: GatewayError, now: float, chance: float) -> Try:
         held = self._contexts.get(self._backend)
-        self._left = [backend for backend in self._left if _is_larger(self._contexts.get(backend), held)]
+        self._left = [backend for backend in self._left if is_larger(self._contexts.get(backend), held)]
         return self._elsewhere(error, now, chance)
 
     def _without_the_field(self, error: GatewayError, now: float, chance: float) -> Try:
@@ -119,12 +119,12 @@ class Exchange:
     }
 
 
-def _is_larger(context: int | None, than: int | None) -> bool:
+def is_larger(context: int | None, than: int | None) -> bool:
     """No limit is larger than any. Where that was too small, one that is known to hold the prompt is worth a try."""
     return context is not None if than is None else context is None or context > than
 
 
-def _most_telling(errors: Sequence[GatewayError]) -> GatewayError:
+def most_telling(errors: Sequence[GatewayError]) -> GatewayError:
     """The last error; where every backend was at its limit, the one that ends first."""
     if all(isinstance(error, RateLimited | QuotaUsedUp) for error in errors):
         return min(errors, key=lambda error: float("inf") if error.retry_after is None else error.retry_after)

@@ -30,7 +30,8 @@ class Explainer(Value):
 
     async def __call__(self, request: Request, context: Context) -> Mapping[str, Any]:
         """What llmux would do with `request` now, as a JSON object."""
-        plan = await self.planner.plan(request, context.client)
+        spend = selector.allows_cost(context.headers)
+        plan = await self.planner.plan(request, context.client, spend=spend, asks=False)
         first = plan.pool[plan.choice.plan[0]] if plan.choice.plan else None
         told: dict[str, Any] = {
             "model": request.model,
@@ -42,6 +43,7 @@ class Explainer(Value):
                 "output_tokens": plan.needs.output_tokens,
             },
             "plan": list(plan.choice.plan),
+            "order": {"execution": plan.way.execution, "policy": plan.choice.policy, "why": plan.choice.why},
             "kept_with_conversation": plan.choice.plan[0] if plan.choice.kept else None,
             "refused": {
                 name: {"why": refusal.why, "reason": refusal.reason} for name, refusal in plan.choice.refused.items()

@@ -4,16 +4,19 @@ It decides nothing itself: the planner chooses, `Tries` fails over, the ledger k
 """
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 
 from msgspec.structs import replace
 
 from llmux.gateway.attempt import Attempt, attempt
 from llmux.gateway.bill import USUAL_OUTPUT, Bill
 from llmux.gateway.exchange import Try
+from llmux.gateway.hedge import Hedge
 from llmux.gateway.media import carry
 from llmux.gateway.meter import BYTES_PER_TOKEN, Meter
 from llmux.gateway.outbound import is_verbatim
+from llmux.gateway.parallel import Parallel
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Plan
 from llmux.gateway.proofs import without_proofs
@@ -24,6 +27,7 @@ from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, backend_model
+from llmux.routing.selector import allows_cost
 from llmux.telemetry import AnswerRepaired
 
 # The answer to a request that asks for none. Clients of Ollama say so to have a model loaded, or unloaded; another
@@ -37,24 +41,38 @@ class Gateway:
     def __init__(self, parts: Parts, settings: Settings) -> None:
         self._parts = parts
         self._tries = Tries(parts, settings)
+        self._together: Mapping[str, Callable[[Request, Context, Plan], AsyncGenerator[Batch, None]]] = {
+            "hedge": Hedge(self.respond, parts, settings).respond,
+            "parallel": Parallel(self.respond, parts, settings).respond,
+        }
 
-    async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
-        """See `responder.Responder`."""
-        plan = await self._parts.planner.plan(request, context.client)
-        self._tries.announce(request.model, context, plan)
+    async def respond(
+        self, request: Request, context: Context, plan: Plan | None = None
+    ) -> AsyncGenerator[Batch, None]:
+        """See `responder.Responder`. A `plan` that is given has been announced; its backends are asked one by one."""
+        together = None
+        if plan is None:
+            plan = await self._parts.planner.plan(request, context.client, spend=allows_cost(context.headers))
+            self._tries.announce(request.model, context, plan)
+            together = self._together.get(plan.way.execution)
         if not (request.messages or plan.pool[plan.choice.plan[0]].dialect == request.dialect):
             yield (Opened("llmux", request.model, 0), *IDLE)
+            return
+        if together is not None:
+            async with aclosing(together(request, context, plan)) as answer:
+                async for told in answer:
+                    yield told
             return
         bill, meter = self._bill(request, context, plan), Meter()
         won = await self._tries.win(request.model, context, plan, self._asking(request, context), bill)
         if plan.conversation:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
-        answer = won.answer.answer
+        heard = won.answer.answer
         batch: Batch = (self._opened(request, plan, won), *self._held(request, plan, won))
         meter.hear(batch)
         try:
             yield batch
-            async for batch in answer.batches():
+            async for batch in heard.batches():
                 meter.hear(batch)
                 yield batch
             self._settle(request, context, won, batch[-1])
@@ -63,7 +81,7 @@ class Gateway:
             self._parts.limits.leave(won.backend)
             usage = meter.usage(bill.prompt(won.backend))
             bill.settle(won.backend, won.hold, usage, complete=meter.complete, began=won.began)
-            await answer.close()
+            await heard.close()
             if repairs := won.answer.repairs:  # of a stream the client has got the head before they were known
                 self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
 
@@ -77,7 +95,10 @@ class Gateway:
             fit = without_proofs(request) if step.unproven else parts.refused.fit(backend.name, request)
             if not is_verbatim(fit, to):
                 fit = await carry(fit, to.profile, parts.fetch)
+            began = parts.clock.monotonic()
             tried = await attempt(fit, context, to, parts.routes[backend.provider], parts.clock)
+            if (track := parts.ledger.track).is_timed:
+                track.began(backend.name, parts.clock.monotonic() - began, stream=request.stream)
             if step.unproven:
                 parts.refused.learn(backend.name, request)
             return tried

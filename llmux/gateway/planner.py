@@ -4,12 +4,13 @@ The gateway follows its plan; `llmux explain` prints it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from msgspec.structs import replace
 
 from llmux.clock import Clock
+from llmux.config.schema import Spend
 from llmux.gateway.gauge import Gauge
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.tokenizer import Tokenizer
@@ -21,7 +22,8 @@ from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import requirements, selector
 from llmux.routing.affinity import conversation, stay
-from llmux.routing.catalog import Backend, Catalog, candidates
+from llmux.routing.balance import View, arrange
+from llmux.routing.catalog import AS_CONFIGURED, Backend, Catalog, Way, candidates, way_of
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Choice, Policy
 
@@ -35,7 +37,8 @@ class Plan(Value):
     """What was decided, on which grounds. `tokens`, by the backend's name, were counted only where they decide.
 
     A request that is no longer than `room`, prompt and answer, fits into every backend of the pool. `conversation`
-    names what the request belongs to, where it matters who answers it: b"" elsewhere.
+    names what the request belongs to, where it matters who answers it: b"" elsewhere. `way` is how they answer
+    together.
     """
 
     needs: Needs
@@ -44,6 +47,7 @@ class Plan(Value):
     tokens: Mapping[str, int] = NOT_COUNTED
     room: float = math.inf
     conversation: bytes = b""
+    way: Way = AS_CONFIGURED
 
 
 class Planner:
@@ -56,17 +60,26 @@ class Planner:
         clock: Clock,
         thinking: Literal["prefer", "require"],
         tokenizer: Tokenizer,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        """`chance` gives numbers in [0, 1), for the policies that draw lots."""
         self._catalog = catalog
-        self._kept: dict[tuple[str, frozenset[Capability], str, bool, tuple[str, ...]], Plan] = {}
+        self._asks_before = catalog.asks_before_it_costs
+        self._chance = chance
+        self._kept: dict[tuple[str, frozenset[Capability], str, bool, tuple[str, ...], Spend], Plan] = {}
         self._gauge = Gauge(ledger.ratios, clock, tokenizer)
         self._ledger = ledger
         self._clock = clock
         self._thinking: Literal["prefer", "require"] = thinking
 
-    async def plan(self, request: Request, client: Client) -> Plan:
-        """Decide. A plan may be empty: its choice then says why."""
-        plan = await self._plan(request, requirements.read(request), client)
+    async def plan(self, request: Request, client: Client, *, spend: bool = False, asks: bool = True) -> Plan:
+        """Decide. A plan may be empty: its choice then says why.
+
+        `spend`: the client allows that it costs money. `asks` is false where nobody will be asked: then it is no turn.
+        """
+        plan = await self._plan(request, requirements.read(request), client, spend=spend)
+        if plan.way is not AS_CONFIGURED:
+            plan = self._arranged(plan, request, client, asks=asks)
         affinity = self._ledger.affinity
         if not affinity.is_on or len(plan.pool) < 2:  # noqa: PLR2004 - of one there is no first
             return plan
@@ -75,19 +88,40 @@ class Planner:
         conditions = self._ledger.conditions(list(plan.pool.values()), request.model) if last else {}
         return replace(plan, conversation=named, choice=stay(plan.choice, last, conditions))
 
-    async def plan_embeddings(self, request: EmbeddingRequest, client: Client) -> Plan:
+    async def plan_embeddings(self, request: EmbeddingRequest, client: Client, *, spend: bool = False) -> Plan:
         """The same for texts to embed. Each is read for itself: the longest must fit."""
         prompt = requirements.longest(request)
-        return await self._plan(prompt, replace(requirements.read(prompt), embeddings=True), client)
+        plan = await self._plan(prompt, replace(requirements.read(prompt), embeddings=True), client, spend=spend)
+        return plan if plan.way is AS_CONFIGURED else self._arranged(plan, prompt, client, asks=True)
 
-    async def _plan(self, request: Request, needs: Needs, client: Client) -> Plan:
-        key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models)
+    def _arranged(self, plan: Plan, request: Request, client: Client, *, asks: bool) -> Plan:
+        """`plan` in the order of its policy."""
+        way, names, track = plan.way, plan.choice.plan, self._ledger.track
+        fit = [plan.pool[name] for name in names]
+        loads = self._ledger.loads(fit, stream=request.stream)
+        of = (way.name, tuple(name for name in names if not loads[name].paced))
+        view = View(
+            weights={one.name: way.weights.get(one.name, one.weight) for one in fit},
+            loads=loads,
+            turns=track.turns(of),
+            chance=self._chance,
+            key=conversation(request, client) if way.policy == "sticky" else b"",
+        )
+        order = arrange(way.policy, names, view)
+        if asks and order.turns is not None:
+            track.took(of, order.turns)
+        asked = order.names[:1] if way.execution == "first" else order.names
+        return replace(plan, choice=replace(plan.choice, plan=asked, policy=way.policy, why=order.why))
+
+    async def _plan(self, request: Request, needs: Needs, client: Client, *, spend: bool) -> Plan:
+        allowed: Spend = "allow" if spend and self._asks_before else self._catalog.spend
+        key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models, allowed)
         kept = self._kept.get(key)
         if kept is not None and self._ledger.nobody_rests and needs.bytes + needs.output_tokens <= kept.room:
-            return Plan(needs, kept.pool, kept.choice, room=kept.room)
+            return Plan(needs, kept.pool, kept.choice, room=kept.room, way=kept.way)
         if request.model.startswith(ALIAS):
             needs = replace(needs, model=unaliased(request.model))
-        plan = await self._decide(request, needs, client)
+        plan = await self._decide(request, needs, client, allowed)
         if plan.choice.plan and self._ledger.nobody_rests and self._is_steady(plan):
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
@@ -99,7 +133,7 @@ class Planner:
         fits = plan.needs.bytes + plan.needs.output_tokens <= plan.room
         return fits and all(map(self._ledger.is_unlimited, plan.pool.values()))
 
-    async def _decide(self, request: Request, needs: Needs, client: Client) -> Plan:
+    async def _decide(self, request: Request, needs: Needs, client: Client, spend: Spend) -> Plan:
         pool = candidates(self._catalog, needs.model)
         counted = await self._gauge.measure(request, pool) if selector.needs_count(needs, pool) else NOT_COUNTED
         choice = selector.choose(
@@ -107,12 +141,11 @@ class Planner:
             pool,
             client.models,
             self._ledger.conditions(pool, request.model),
-            Policy(self._clock.now(), self._thinking, counted),
+            Policy(self._clock.now(), self._thinking, counted, spend),
         )
-        if needs.model in self._catalog.single:
-            choice = replace(choice, plan=choice.plan[:1])
         room = min((backend.profile.context or math.inf for backend in pool), default=math.inf)
-        return Plan(needs, {backend.name: backend for backend in pool}, choice, counted, room)
+        way = way_of(self._catalog, needs.model)
+        return Plan(needs, {backend.name: backend for backend in pool}, choice, counted, room, way=way)
 
     async def count(self, request: Request, backend: Backend | None = None) -> int:
         """The tokens of `request`, for `backend` if one is given. See `Gauge`."""

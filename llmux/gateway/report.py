@@ -4,10 +4,9 @@ A counter is `usage/DAY/["client","backend","model"]/FIGURE`; a day is one of UT
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
-from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from llmux.errors import BadRequest
 from llmux.ir.value import Value
 
 PREFIX = "usage/"
+KEPT_DAYS = 400  # for which a day's figures are known
 # What is counted. `unpriced` are answers whose price nobody knows: `usd` is without them.
 FIGURES = (
     *("requests", "errors", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
@@ -30,9 +30,9 @@ Key = tuple[str, str, str, str]  # day, client, backend, model
 
 
 class Question(Value):
-    """What is asked. Days are the first and the last that count; `client` and `model` are globs, "": any.
+    """What is asked. Days are the first and the last that count, within what is kept.
 
-    `own` is the one client that is told of, and to whom: its name to the letter.
+    `client` and `model` are globs, "": any. `own` is the one client that is told of, and to whom, to the letter.
     """
 
     since: str
@@ -42,11 +42,12 @@ class Question(Value):
     model: str = ""
     own: str | None = None
 
-    @property
-    def prefix(self) -> str:
-        """How the keys of all counters begin that may matter."""
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(self.since, self.until, strict=True))
-        return PREFIX + "".join(first for first, _ in same)
+    def prefixes(self) -> Iterator[str]:
+        """How the keys of all counters begin that may matter, by day."""
+        day = date.fromisoformat(self.since)
+        while day <= date.fromisoformat(self.until):
+            yield f"{PREFIX}{day}/"
+            day += timedelta(days=1)
 
     def concerns(self, key: Key) -> bool:
         """Whether a line counts."""
@@ -72,7 +73,8 @@ def question(words: Mapping[str, str], now: float, own: str | None = None) -> Qu
     since, until = (_day(words.get(word) or usual, word, today) for word, usual in (("since", "7d"), ("until", "1d")))
     if since > until:
         raise BadRequest(f"llmux: since: {since} is after {until}, the last day.", param="since")
-    return Question(since, until, by, words.get("client", ""), words.get("model", ""), own)
+    first, last = max(since, today - timedelta(days=KEPT_DAYS)), min(until, today)
+    return Question(first.isoformat(), last.isoformat(), by, words.get("client", ""), words.get("model", ""), own)
 
 
 def counter(key: Key, figure: str) -> str:
@@ -80,42 +82,55 @@ def counter(key: Key, figure: str) -> str:
     return f"{PREFIX}{key[0]}/{msgspec.json.encode(key[1:]).decode()}/{figure}"
 
 
-def answer(asked: Question, counters: Mapping[str, float]) -> dict[str, Any]:
-    """The rows and their total, as a JSON object. `counters` may hold more than what is asked for."""
-    sums: dict[tuple[str, ...], dict[str, float]] = {}
-    for name, value in counters.items():
-        read = _read(name)
-        if read is not None and asked.concerns(read[0]):
-            key, figure = read
-            told = dict(zip(("day", "client", "backend", "model"), key, strict=True))
-            row = sums.setdefault(tuple(told[group] for group in asked.by), dict.fromkeys(FIGURES, 0.0))
-            row[figure] += value
-    rows = [dict(zip(asked.by, key, strict=True)) | _told(row) for key, row in sums.items()]
-    rows.sort(key=lambda row: (row.get("day", ""), -row["usd"], -row["requests"], *map(row.get, asked.by)))
-    total = {figure: sum(row[figure] for row in sums.values()) for figure in FIGURES}
-    return {"since": asked.since, "until": asked.until, "by": list(asked.by), "rows": rows, "total": _told(total)}
+class Report:
+    """The answer to one question, added up a day at a time: nobody else waits for long while one is asked."""
+
+    def __init__(self, asked: Question) -> None:
+        self._asked = asked
+        self._sums: dict[tuple[str, ...], dict[str, float]] = {}
+
+    def add(self, counters: Mapping[str, float]) -> None:
+        """What the store holds; other counters may be among them."""
+        rows: dict[str, dict[str, float] | None] = {}  # a counter's name without its figure -> the row that it is of
+        for name, value in counters.items():
+            line, _, figure = name.rpartition("/")
+            if line not in rows:
+                rows[line] = self._row(line)
+            row = rows[line]
+            if row is not None and figure in row:
+                row[figure] += value
+
+    def told(self) -> dict[str, Any]:
+        """The rows and their total, as a JSON object."""
+        by = self._asked.by
+        rows = [dict(zip(by, key, strict=True)) | _told(row) for key, row in self._sums.items()]
+        rows.sort(key=lambda row: (row.get("day", ""), -row["usd"], -row["requests"], *map(row.get, by)))
+        total = {figure: sum(row[figure] for row in self._sums.values()) for figure in FIGURES}
+        span = {"since": self._asked.since, "until": self._asked.until, "by": list(by)}
+        return span | {"rows": rows, "total": _told(total)}
+
+    def _row(self, line: str) -> dict[str, float] | None:
+        """The row that a line is added to; None: it does not matter, or another version of llmux counts it."""
+        day, _, words = line.removeprefix(PREFIX).partition("/")
+        try:
+            client, backend, model = msgspec.json.decode(words, type=tuple[str, str, str])
+        except msgspec.MsgspecError:
+            return None
+        if not self._asked.concerns((day, client, backend, model)):
+            return None
+        told = {"day": day, "client": client, "backend": backend, "model": model}
+        return self._sums.setdefault(tuple(told[group] for group in self._asked.by), dict.fromkeys(FIGURES, 0.0))
 
 
-def _day(text: str, word: str, today: date) -> str:
+def _day(text: str, word: str, today: date) -> date:
     """A date as it is; "7d" is the first of the last seven days, today among them."""
     if found := SPAN.fullmatch(text):
-        return (today - timedelta(days=int(found[1]) - 1)).isoformat()
+        return today - timedelta(days=int(found[1]) - 1)
     try:
-        return date.fromisoformat(text).isoformat()
+        return date.fromisoformat(text)
     except ValueError:
         text = f'llmux: {word}: expected a number of days such as "7d", or a date such as "2026-11-01", not {text!r}.'
         raise BadRequest(text, param=word) from None
-
-
-def _read(name: str) -> tuple[Key, str] | None:
-    """A counter's key and figure; None: another version of llmux counts it."""
-    day, _, rest = name.removeprefix(PREFIX).partition("/")
-    words, _, figure = rest.rpartition("/")
-    try:
-        client, backend, model = msgspec.json.decode(words, type=tuple[str, str, str])
-    except msgspec.MsgspecError:
-        return None
-    return ((day, client, backend, model), figure) if figure in FIGURES else None
 
 
 def _like(glob: str, name: str) -> bool:

@@ -6,7 +6,7 @@ What is asked, and what an answer is, the caller knows. The exchange decides wha
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Unsupported
+from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Retry, Unsupported
 from llmux.gateway.bill import Bill
 from llmux.gateway.budget import NOTHING
 from llmux.gateway.exchange import Exchange, Try
@@ -51,7 +51,8 @@ class Tries:
             GatewayError: nobody can be; this is what the client is to hear.
         """
         refused = {name: refusal.reason for name, refusal in plan.choice.refused.items()}
-        self._parts.tell(Planned(context.request_id, model, plan.choice.plan, refused))
+        choice = plan.choice
+        self._parts.tell(Planned(context.request_id, model, choice.plan, refused, choice.policy, choice.why))
         if not plan.choice.plan:
             raise selector.refuse(plan.choice, plan.needs, self._parts.clock.now())
 
@@ -77,7 +78,7 @@ class Tries:
             except GatewayError as error:
                 error.backend = backend.name
                 self.failed(model, context, backend, error, began)
-                step = self._next(exchange, error, attempts)
+                step = self._next(exchange, error, attempts, plan)
             if step.after:
                 await clock.sleep(step.after)
             attempts += 1
@@ -101,11 +102,13 @@ class Tries:
             )
         )
 
-    def _next(self, exchange: Exchange, error: GatewayError, attempts: int) -> Try:
+    def _next(self, exchange: Exchange, error: GatewayError, attempts: int, plan: Plan) -> Try:
         try:
             return exchange.failed(error, self._parts.clock.monotonic(), self._parts.chance())
         except GatewayError as told:  # the most telling one, which may be an earlier one
             told.attempts = attempts
+            if told.retry is not Retry.NEVER:
+                told.message += selector.paid(plan.choice)
             raise
 
     async def _try(self, backend: Backend, step: Try, ask: Ask[Answer], bill: Bill) -> tuple[Answer, Hold]:

@@ -6,18 +6,19 @@ A kill loses what has not been written by then: a second's worth.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from llmux.clock import Clock
 from llmux.errors import ClientGone, StoreAway
 from llmux.gateway.books import Books
-from llmux.gateway.report import FIGURES, answer, counter, question
+from llmux.gateway.report import FIGURES, KEPT_DAYS, Report, counter, question
 from llmux.responder import Client
-from llmux.store.base import StoreError
+from llmux.store.base import Store, StoreError
 from llmux.telemetry import Fact, RequestFinished, Spent
 
 DAY = 86_400  # s
-KEPT_FOR = 400 * DAY  # s; for which a day's figures are known
+KEPT_FOR = KEPT_DAYS * DAY  # s
 # Models of one client at one backend that are told apart on one day, and characters of a name: clients choose both.
 MOST_MODELS = 200
 LONGEST_NAME = 200
@@ -75,10 +76,13 @@ class Usages:
             StoreAway: nobody knows now.
         """
         asked = question(words, self._clock.now(), client.name if client else None)
+        report = Report(asked)
         self.write()
         try:
             await self._books.flush()
-            return answer(asked, await self._books.ask(lambda store: store.tallies(asked.prefix)))
+            for prefix in asked.prefixes():
+                report.add(await self._books.ask(partial(_tallies, prefix)))
+            return report.told()
         except StoreError:
             raise StoreAway("llmux: the store, which knows what was used, does not answer; try again later.") from None
 
@@ -128,3 +132,7 @@ class Usages:
             return OTHER
         known.add(model)
         return model
+
+
+async def _tallies(prefix: str, store: Store) -> Mapping[str, float]:
+    return await store.tallies(prefix)

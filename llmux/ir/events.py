@@ -3,7 +3,8 @@
 Events travel in batches: the events of one read go up together and leave in one write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llmux.errors import GatewayError
 from llmux.ir.content import Citation, Extra, Part, ReasoningState
@@ -25,6 +26,7 @@ class Opened(Event):
     warnings: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # of the backend's answer, those that a client may see
     replays: bool = False  # the model wants the reasoning of this answer back with the turns that follow
+    extension: Mapping[str, Any] = {}  # JSON that llmux adds to the body of an answer that is told whole
     until: float = 0.0  # Unix seconds; its client may be told the same until then, for the same bytes; 0.0: not at all
 
 

@@ -33,6 +33,12 @@ class _Open:
         self.began, self.traceparent = began, traceparent
         self.tries: list[tuple[AttemptFailed | Spent, float]] = []  # and when each was over
 
+    @property
+    def last(self) -> AttemptFailed | Spent | None:
+        """The try that answered; else the last that failed, if any was made."""
+        answered = (found for found, _ in reversed(self.tries) if isinstance(found, Spent))
+        return next(answered, self.tries[-1][0] if self.tries else None)
+
 
 class Traces:
     """Hears facts, and tells OpenTelemetry."""
@@ -66,19 +72,20 @@ class Traces:
         asked = self._open.pop(fact.request_id, None)
         if asked is None or not fact.model:  # a page of the gateway's own, or a list
             return
-        answered = next((found for found, _ in reversed(asked.tries) if isinstance(found, Spent)), None)
-        span = self._span(fact, answered, asked)
+        span = self._span(fact, asked)
         within = set_span_in_context(span)
         for tried, ended in asked.tries:
             _try(self._tracer, within, words.operation(fact.path), tried, ended)
             self._meter.tried(words.operation(fact.path), tried)
         span.end(_nanoseconds(asked.began + fact.duration_s))
-        self._meter.over(fact, answered)
+        self._meter.over(fact, asked.last)
 
-    def _span(self, fact: RequestFinished, answered: Spent | None, asked: _Open) -> Span:
+    def _span(self, fact: RequestFinished, asked: _Open) -> Span:
         told = words.of_request(fact)
-        if answered is not None:
-            told |= {words.PROVIDER: words.provider(answered.provider), words.RESPONSE_MODEL: answered.model}
+        if asked.last is not None:
+            told[words.PROVIDER] = words.provider(asked.last.provider)
+        if isinstance(asked.last, Spent):
+            told[words.RESPONSE_MODEL] = asked.last.model
         span = self._tracer.start_span(
             f"{words.operation(fact.path)} {fact.model}",
             context=TraceContextTextMapPropagator().extract({"traceparent": asked.traceparent}, Context()),
@@ -152,9 +159,9 @@ class Measurements:
         self._tokens.record(tried.usage.total_input_tokens, about | {words.TOKEN_TYPE: "input"})
         self._tokens.record(tried.usage.output_tokens, about | {words.TOKEN_TYPE: "output"})
 
-    def over(self, fact: RequestFinished, answered: Spent | None) -> None:
-        """A request is over."""
-        who, model = (answered.provider, answered.model) if answered else ("", "")
+    def over(self, fact: RequestFinished, last: AttemptFailed | Spent | None) -> None:
+        """A request is over, and this was its last try."""
+        who, model = (last.provider, last.model) if last else ("", "")
         about = self._about(words.operation(fact.path), who, model)
         self._server.record(fact.duration_s, about | ({words.ERROR_TYPE: fact.error} if fact.error else {}))
         if fact.stream and fact.first_event_s is not None:

@@ -9,14 +9,14 @@ from msgspec.structs import replace
 
 from llmux.config.endpoint import Endpoint, endpoint
 from llmux.config.schema import Backend as Written
-from llmux.config.schema import Config, Provider
+from llmux.config.schema import Config, Provider, Role
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
 from llmux.ir.price import FREE, Price
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
-from llmux.routing.catalog import Backend, Catalog, Limits, Transforms
+from llmux.routing.catalog import AS_CONFIGURED, Backend, Catalog, Limits, Transforms, Way, find
 from llmux.routing.listed import NOTHING, Listed, Lists, listed
 from llmux.routing.prices import Prices
 from llmux.routing.windows import FROM_FIRST_REQUEST
@@ -104,8 +104,11 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
     backends = tuple(_listing(backend, shelves) for backend in backends)
     roles = {name: tuple(role.backends) for name, role in config.role.items()}
     limits = {name: Limits(found.rps, found.rpm, found.concurrent) for name, found in at.items()}
-    single = frozenset(name for name, role in config.role.items() if role.execution == "first")
-    catalog = Catalog(backends, roles, single, profiles.hopeful)
+    usual = Way(policy=config.routing.policy)
+    bare = Catalog(backends, roles)
+    ways = {name: _way(name, role, config, bare) for name, role in config.role.items()}
+    way = AS_CONFIGURED if usual == AS_CONFIGURED else usual
+    catalog = Catalog(backends, roles, ways, way, config.routing.spend, profiles.hopeful)
     return Assembled(catalog, at, limits, profiles.of, _prices(config, tables, at).of)
 
 
@@ -118,6 +121,22 @@ def _listed_price(tables: Tables, row: str, model: str) -> Price | None:
     """What the table says; a server on this machine costs nothing."""
     local = row in tables.providers and tables.providers[row].local
     return tables.price(row, model) or (FREE if local else None)
+
+
+def _way(name: str, role: Role, config: Config, catalog: Catalog) -> Way:
+    """How a role's backends answer. Weighted ones are asked in their turn, and fail over as others do."""
+    weighted = role.execution == "weighted"
+    members = {member: find(catalog, member) for member in role.weights}
+    way = Way(
+        name=name,
+        execution="fallback" if role.execution == "weighted" else role.execution,
+        policy="weighted" if weighted else role.policy or config.routing.policy,
+        weights={member.name: role.weights[key] for key, member in members.items() if member},
+        hedge_after=role.hedge_after,
+        hedge_share=role.hedge_share,
+        join=role.join,
+    )
+    return AS_CONFIGURED if way == replace(AS_CONFIGURED, name=name) else way
 
 
 def endpoints(config: Config, tables: Tables) -> Mapping[str, Endpoint]:

@@ -10,12 +10,15 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from llmux.config.schema import Cost
+from llmux.config.schema import Cost, Policy, Spend
 from llmux.ir.capability import Profile
 from llmux.ir.naming import plain, unaliased
 from llmux.ir.value import Value
 from llmux.responder import Window
 from llmux.routing.listed import Listed, sent
+
+# Costs that are paid already, or never: from a backend of one of these nobody is led to another one unasked.
+UNPAID: frozenset[Cost] = frozenset({"free", "subscription"})
 
 
 class Limits(Value):
@@ -64,17 +67,58 @@ class Backend(Value, kw_only=True):
     found: str = ""
 
 
+class Way(Value, kw_only=True):
+    """How the backends that a model's name means answer together.
+
+    `execution`: "fallback" (one after the other, until one answers), "first" (the first that fits, or nobody), "hedge"
+    (the next one too where the first keeps silent) or "parallel" (all at once). `policy` orders them; `weights` are
+    shares, by the backend's name, that count instead of its own.
+
+    `hedge_after` is seconds of silence where nobody knows how long a backend usually takes, `hedge_share` how many of
+    the requests may be asked twice. `join`: "first", "all" or the model that makes one answer of all. `name` is the
+    role's, "" where the name is no role's.
+    """
+
+    name: str = ""
+    execution: Literal["first", "fallback", "parallel", "hedge"] = "fallback"
+    policy: Policy = "first"
+    weights: Mapping[str, int] = {}
+    hedge_after: float = 2.0  # s
+    hedge_share: float = 0.1
+    join: str = "first"
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it matters how long backends take to begin."""
+        return self.policy == "latency" or self.execution == "hedge"
+
+
+AS_CONFIGURED = Way()
+
+
 class Catalog(Value):
     """Every backend in configuration order, and the roles that name sets of them.
 
-    `single` are the roles with execution = "first": the first that fits answers, or nobody. `profile_of` says what a
-    "*" backend takes when it is asked for a certain model.
+    `ways` say how each role's backends answer, `way` how all others do; `spend` whether a request may go on from one
+    that costs nothing to others. `profile_of` says what a "*" backend takes when it is asked for a certain model.
     """
 
     backends: tuple[Backend, ...]
     roles: Mapping[str, tuple[str, ...]] = {}
-    single: frozenset[str] = frozenset()
+    ways: Mapping[str, Way] = {}
+    way: Way = AS_CONFIGURED
+    spend: Spend = "ask"
     profile_of: Callable[[Backend, str], Profile] = lambda backend, _model: backend.profile
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it matters anywhere how long backends take to begin."""
+        return any(way.is_timed for way in (self.way, *self.ways.values()))
+
+    @property
+    def asks_before_it_costs(self) -> bool:
+        """Whether it is for clients to say that a request may cost money where it could be had for none."""
+        return self.spend == "ask" and any(backend.cost in UNPAID for backend in self.backends)
 
 
 def find(catalog: Catalog, name: str) -> Backend | None:
@@ -105,6 +149,14 @@ def named(catalog: Catalog, model: str) -> tuple[Backend, ...]:
         if passing_on := next((backend for backend in catalog.backends if _passes_on(backend, name)), None):
             return (_meant(_at(catalog, passing_on, name)),)
     return ()
+
+
+def way_of(catalog: Catalog, model: str) -> Way:
+    """How the backends that `model` means answer together: AS_CONFIGURED itself where that is all there is to it."""
+    for name in dict.fromkeys((model, plain(model))):
+        if name in catalog.roles and not find(catalog, name):
+            return catalog.ways.get(name, catalog.way)
+    return catalog.way
 
 
 def takes(backend: Backend, model: str) -> bool:

@@ -11,11 +11,11 @@ from typing import Literal
 from msgspec.structs import replace
 
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend, matches, takes
+from llmux.routing.catalog import UNPAID, Backend, matches, takes
 from llmux.routing.requirements import Needs
 
-# Why a backend is refused. "unfit" never changes for this request; the others pass.
-Why = Literal["unfit", "forbidden", "limited", "down", "full"]
+# Why a backend is refused. "unfit" never changes for this request; "costly" ends when somebody allows it; others pass.
+Why = Literal["unfit", "forbidden", "costly", "limited", "down", "full"]
 
 
 class Condition(Value):
@@ -163,6 +163,23 @@ def full(backend: Backend, case: Case) -> Refusal | None:
     """As many as may be at once are there."""
     condition = case.conditions.get(backend.name, READY)
     return Refusal("full", f"full, with {condition.in_flight} requests in flight") if condition.full else None
+
+
+PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
+
+
+def costly(pool: Iterable[Backend], refused: Mapping[str, Refusal], remedy: str) -> Mapping[str, Refusal]:
+    """Those of `pool` that would cost money where another one serves this request for none, now or later.
+
+    `refused` is what speaks against each but for that. Where none without a cost ever could, those with one just may.
+    `remedy` says how it is allowed.
+    """
+    serving = [backend for backend in pool if backend.name not in refused or refused[backend.name].why in PASSING]
+    unpaid = next((backend for backend in serving if backend.cost in UNPAID), None)
+    if unpaid is None:
+        return {}
+    reason = f"would cost money, and {unpaid.name} does not: {remedy}"
+    return {backend.name: Refusal("costly", reason) for backend in serving if backend.cost not in UNPAID}
 
 
 def _seconds(seconds: float) -> str:

@@ -6,19 +6,50 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from llmux.errors import ContextTooLong, Forbidden, GatewayError, ModelNotFound, NoBackendUp, RateLimited, Unsupported
+from llmux.config.schema import Spend
+from llmux.errors import (
+    BadRequest,
+    ContextTooLong,
+    Forbidden,
+    GatewayError,
+    ModelNotFound,
+    NoBackendUp,
+    RateLimited,
+    Unsupported,
+)
 from llmux.ir.capability import Capability
 from llmux.ir.value import Value
-from llmux.routing.catalog import Backend
+from llmux.routing.catalog import UNPAID, Backend
 from llmux.routing.requirements import Needs
-from llmux.routing.rules import ABLE, EVERY, LASTING, READY, Case, Condition, Refusal, Why, judge, too_small
+from llmux.routing.rules import (
+    ABLE,
+    EVERY,
+    LASTING,
+    PASSING,
+    READY,
+    Case,
+    Condition,
+    Refusal,
+    Why,
+    costly,
+    judge,
+    too_small,
+)
 
-__all__ = ["Choice", "Condition", "Policy", "Refusal", "Why", "choose", "needs_count", "refuse"]
-
-PASSING: frozenset[Why] = frozenset({"limited", "down", "full"})
+__all__ = [
+    "SPEND_HEADER", "Choice", "Condition", "Policy", "Refusal", "Why", "allows_cost", "choose", "needs_count", "paid",
+    "refuse",
+]  # fmt: skip
 
 # What a backend lacks that the client does not mean at all.
 ANOTHERS = frozenset({"enabled", "name", "kind"})
+
+# The header with which a client allows that its request costs money, and what it says there.
+SPEND_HEADER, SPEND = "x-llmux-spend", "allow"
+REMEDY: Mapping[Spend, str] = {
+    "ask": f"send the header {SPEND_HEADER}: {SPEND} to have it answer all the same",
+    "never": 'spend = "never" in [routing] keeps it out',
+}
 
 # When nobody knows when a place gets free, a client may ask again after this, s.
 SOON = 1.0
@@ -35,25 +66,29 @@ class Choice(Value):
     """The decision: `plan` names the backends to try in order; every other one is in `refused`.
 
     `warnings` disclose what was given up ("dropped=thinking": nothing that fits can reason). `kept` is true when the
-    first one is first because it answered this conversation last.
+    first one is first because it answered this conversation last. `policy` made the order, and `why` it is this one.
     """
 
     plan: tuple[str, ...]
     refused: Mapping[str, Refusal]
     warnings: tuple[str, ...] = ()
     kept: bool = False
+    policy: str = "first"
+    why: str = "as configured"
 
 
 class Policy(Value):
     """How to choose: at `now` (Unix seconds), with what regard for thinking.
 
     `tokens` are better figures for the prompt than `Needs.bytes`, by the backend's name, when the caller has made some;
-    see `needs_count`.
+    see `needs_count`. `spend`: whether a request may cost money where it could be had for none: "allow", or a word of
+    REMEDY.
     """
 
     now: float
     thinking: Literal["prefer", "require"] = "prefer"
     tokens: Mapping[str, int] = {}
+    spend: Spend = "ask"
 
 
 def choose(
@@ -69,10 +104,10 @@ def choose(
     of it. A backend that `conditions` does not know is ready. One that would have to wait for its pace comes last.
     """
     case = Case(needs, policy.tokens, allowed, conditions, policy.now)
-    choice = _choose(pool, case)
+    choice = _choose(pool, case, policy)
     if choice.plan or policy.thinking == "require" or Capability.THINKING not in needs.capabilities:
         return choice
-    choice = _choose(pool, replace(case, needs=_without_thinking(needs)))
+    choice = _choose(pool, replace(case, needs=_without_thinking(needs)), policy)
     return replace(choice, warnings=("dropped=thinking",)) if choice.plan else choice
 
 
@@ -84,7 +119,7 @@ def needs_count(needs: Needs, pool: Sequence[Backend]) -> bool:
     return any(judge(ABLE, backend, case) is None and too_small(backend, case) is not None for backend in pool)
 
 
-def _choose(pool: Sequence[Backend], case: Case) -> Choice:
+def _choose(pool: Sequence[Backend], case: Case, policy: Policy) -> Choice:
     # Nothing that passes speaks against a backend that is ready.
     conditions = case.conditions
     verdicts = {
@@ -92,10 +127,24 @@ def _choose(pool: Sequence[Backend], case: Case) -> Choice:
         for backend in pool
     }
     refused = {name: refusal for name, refusal in verdicts.items() if refusal is not None}
+    if policy.spend != "allow" and any(backend.cost in UNPAID for backend in pool):
+        refused |= costly(pool, refused, REMEDY[policy.spend])
     fit = [name for name in verdicts if name not in refused]
     if len(fit) > 1:
         fit.sort(key=lambda name: conditions.get(name, READY).paced)  # stable: else in order
     return Choice(tuple(fit), refused)
+
+
+def allows_cost(headers: Mapping[str, str]) -> bool:
+    """Whether a client with these headers allows that its request costs money.
+
+    Raises:
+        BadRequest: it says something else there.
+    """
+    told = headers.get(SPEND_HEADER)
+    if told is not None and told.strip().lower() != SPEND:
+        raise BadRequest(f"{SPEND_HEADER}: {SPEND} is expected, or no such header; not {told!r}.", param=SPEND_HEADER)
+    return told is not None
 
 
 def _without_thinking(needs: Needs) -> Needs:
@@ -114,7 +163,7 @@ def refuse(choice: Choice, needs: Needs, now: float) -> GatewayError:
     refusals = choice.refused.values()
     waiting = {name: refusal for name, refusal in choice.refused.items() if refusal.why in PASSING}
     if waiting:
-        return _later(waiting, now)
+        return _later(waiting, now, paid(choice))
     if any(refusal.why == "forbidden" for refusal in refusals):
         return Forbidden(f"llmux: this key may not use model {needs.model}")
     serious = [refusal for refusal in refusals if not ANOTHERS.intersection(refusal.lacks)]
@@ -124,13 +173,18 @@ def refuse(choice: Choice, needs: Needs, now: float) -> GatewayError:
     return _too_long(max(small, key=lambda refusal: refusal.room), needs) if small else _unsupported(serious)
 
 
-def _later(waiting: Mapping[str, Refusal], now: float) -> GatewayError:
+def paid(choice: Choice) -> str:
+    """Who would answer for money, and how that is allowed, to be said behind an error; "" where nobody would."""
+    return "".join(f"; {name} {refusal.reason}" for name, refusal in choice.refused.items() if refusal.why == "costly")
+
+
+def _later(waiting: Mapping[str, Refusal], now: float, otherwise: str) -> GatewayError:
     earliest = min(refusal.until or now + SOON for refusal in waiting.values())
     # Whole seconds, upwards: a header cannot say less, and a client that waits so long has waited long enough.
     retry_after = None if math.isinf(earliest) else float(max(math.ceil(earliest - now), SOON))
     reasons = "; ".join(f"{name}: {refusal.reason}" for name, refusal in waiting.items())
     error = NoBackendUp if any(refusal.why == "down" for refusal in waiting.values()) else RateLimited
-    return error(f"llmux: no backend can answer now ({reasons})", retry_after=retry_after)
+    return error(f"llmux: no backend can answer now ({reasons}){otherwise}", retry_after=retry_after)
 
 
 def _unknown(choice: Choice, needs: Needs) -> GatewayError:

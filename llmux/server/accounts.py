@@ -46,9 +46,13 @@ class AccountsEndpoint:
         """Empty windows and end rests: of every backend, or of what the body names."""
         admit(inbound, self._desk)
         done = await self._desk.current().accounts.reset(await read_body(inbound))
-        target = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in done.items())
-        self._desk.tell(Administered("quota reset", target, inbound[RECORD].remote))
+        self._desk.tell(reset_of(done, inbound[RECORD].remote))
         return _json({"reset": done})
+
+
+def reset_of(done: Mapping[str, Any], remote: str) -> Administered:
+    """The fact that this has been reset, on the word of somebody there."""
+    return Administered("quota reset", "; ".join(f"{kind}: {', '.join(names)}" for kind, names in done.items()), remote)
 
 
 def routes(desk: Desk) -> Iterator[tuple[str, str, Handler]]:

@@ -6,6 +6,7 @@ Tokens are held and looked up as SHA-256 hashes, so that nothing here compares a
 import functools
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -126,11 +127,10 @@ class Door:
         return next((own for own in credentials(headers, query) if not self._keys.ours(own)), "")
 
     async def _whose(self, credential: str, wait: float) -> Client:
-        ours = self._keys.ours(credential)
-        if wait and not (ours and self._keys.seen(credential)):
+        if wait and not (self._keys.ours(credential) and self._keys.seen(credential)):
             raise too_many(wait)
-        client = self._clients.get(digest(credential))
-        if client is None and ours:
+        client = self._clients.get(digest(credential)) if self._clients else None
+        if client is None and self._keys.ours(credential):
             client = await self._keys.find(credential)
         if client is None:
             raise WrongKey("llmux: this token is not known here.")
@@ -148,13 +148,14 @@ class Door:
                 )
 
 
+PLACE = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")  # of a Host header; what is more is no name
+
+
 @functools.lru_cache(256)  # a handful of names, and an address takes 10 us to parse
 def is_loopback(host: str) -> bool:
     """Does `host`, with or without a port, name this machine?"""
-    if host.startswith("["):
-        name = host[1:].partition("]")[0]
-    else:
-        name = host.partition(":")[0] if host.count(":") == 1 else host
+    found = PLACE.fullmatch(host)
+    name = (found["v6"] or found["name"] or "") if found else host  # else an IPv6 address without its brackets
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

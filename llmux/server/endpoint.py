@@ -18,6 +18,7 @@ from llmux.ir.value import Value
 from llmux.responder import Client, Context
 from llmux.server.auth import QUERY_KEY
 from llmux.server.cors import allow_origin
+from llmux.server.extension import extended
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
@@ -27,6 +28,7 @@ from llmux.telemetry import BodySeen
 RECORD = web.RequestKey("record", Record)
 # Clients give up on a line of a head that is longer than 8 KB; every character may become ten.
 LONGEST_HEADER = 700
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NANOSECONDS = 1_000_000_000  # in a second
 UNCACHED = {"cache-control": "no-store"}  # how a client may say it, too
 # A stream must reach the client as it comes: nginx buffers unless told not to.
@@ -122,6 +124,8 @@ class Endpoint:
             body = b"".join(event.data for event in events if isinstance(event, Verbatim))
         else:
             body = told.form.encode_response(fold(events), told.answer)
+        if opened is not None and opened.extension:
+            body = extended(body, opened.extension)
         record.hear(body)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
@@ -209,8 +213,11 @@ async def read_body(inbound: web.BaseRequest) -> bytes:
     """The body, decompressed, within the server's limit.
 
     Raises:
-        BadRequest: it cannot be decompressed, or the client stopped in the middle.
+        BadRequest: it cannot be decompressed, or the client stopped in the middle, or sends too slowly.
     """
+    if inbound.headers.get("expect", "").lower() == "100-continue":  # curl waits a second for this
+        await inbound.writer.write(CONTINUE)
+        inbound.writer.output_size = 0  # the answer has not begun
     try:
         return await inbound.read()
     except (zlib.error, web.RequestPayloadError, ValueError) as error:

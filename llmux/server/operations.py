@@ -8,7 +8,7 @@ from aiohttp import web
 from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
-from llmux.server.endpoint import RECORD, address, enter, in_session, read_body, safe_query
+from llmux.server.endpoint import RECORD, address, context_of, enter, in_session, read_body, safe_query
 from llmux.server.services import Desk
 from llmux.server.wishes import take_wishes
 
@@ -34,6 +34,21 @@ class Operations:
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
+    async def live(self, request: web.BaseRequest) -> web.Response:
+        """200: the process is alive. Nothing else is looked at: who restarts it for less loses its open answers."""
+        del request
+        return _json({"status": "alive"})
+
+    async def ready(self, request: web.BaseRequest) -> web.Response:
+        """200 while new requests are welcome, 503 once the process is about to stop: for load balancers.
+
+        A store that is away, or a backend that is down, is no reason: another instance would fare no better.
+        """
+        del request
+        if self._desk.draining():
+            return _json({"status": "draining"}, 503)
+        return _json({"status": "ready"})
+
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
         return await self.explained(request, await enter(request, self._desk))
@@ -45,7 +60,7 @@ class Operations:
         dialect = _dialect(request, services.dialects)
         at = Address(request.query.get("path", ""), request.query)
         asked = in_session(dialect.decode_request(body, at), dialect, request)
-        return _json(await services.explain(asked, _context(request, client)))
+        return _json(await services.explain(asked, context_of(request, services, dialect, client, 0)))
 
 
 class CountEndpoint:
@@ -77,10 +92,6 @@ def _dialect(request: web.BaseRequest, dialects: Mapping[str, Dialect]) -> Diale
     if name not in dialects:
         raise BadRequest(f"dialect: one of {', '.join(sorted(dialects))} is expected, not {name!r}.", param="dialect")
     return dialects[name]
-
-
-def _context(request: web.BaseRequest, client: Client) -> Context:
-    return Context(request[RECORD].request_id, client)
 
 
 def _json(told: Mapping[str, object], status: int = 200) -> web.Response:

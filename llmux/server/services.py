@@ -104,11 +104,19 @@ class Services(Value, kw_only=True):
     login_attempts: int = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
 
 
+def never() -> bool:
+    """A house that does not stop."""
+    return False
+
+
 class Desk(Value):
-    """What outlives a reload: the current services, time, where facts go, and who has brought wrong keys."""
+    """What outlives a reload: the current services, time, where facts go, who has brought wrong keys, and whether the
+    house is about to stop.
+    """
 
     current: Callable[[], Services]
     clock: Clock
     tell: Listener
     next_id: Callable[[], str]
     attempts: Attempts = msgspec.field(default_factory=Attempts)
+    draining: Callable[[], bool] = never

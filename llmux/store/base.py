@@ -48,6 +48,8 @@ class Store(Protocol):
 
         `expires` is set when a counter is created and kept while it lives, so that a window can start at its first
         request. What was acknowledged outlives a kill -9 of the process, where the place outlives a process at all.
+        Callers in one process are answered in the order in which they were added: who is told a value knows all that
+        those did who were told lower ones.
         """
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:

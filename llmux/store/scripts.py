@@ -50,8 +50,9 @@ for i = 2, #ARGV, 4 do
   local name, value = ARGV[i], ARGV[i + 1]
   local ends, held = string.match(redis.call('GET', place('counter', name)) or '', '^(%S+) (.*)$')
   if ends and tonumber(ends) > now then
-    value = string.format('%.17g', tonumber(held) + tonumber(value))
-    redis.call('SET', place('counter', name), ends .. ' ' .. value, 'KEEPTTL')
+    local sum = string.format('%.17g', tonumber(held) + tonumber(value))
+    if sum ~= held then redis.call('SET', place('counter', name), ends .. ' ' .. sum, 'KEEPTTL') end
+    value = sum
   else
     keep('counter', name, ARGV[i + 2] .. ' ' .. value, ARGV[i + 3])
   end

@@ -20,6 +20,7 @@ async def test_what_is_changed_is_read_out_the_newest_first(clock: FakeClock) ->
         room.audit(Administered(action, "a target", "9.9.9.9"))
         clock.advance(1)
     room.audit(Notice("info", "no change"))
+    await room.store.put("audit/0", b"of another version", clock.now() + 100)
     assert await actions(room) == ["c", "b", "a"]
     assert await actions(room, 2) == ["c", "b"]
     assert (await room.audit.entries(1))[0] == {

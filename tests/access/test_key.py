@@ -89,6 +89,7 @@ REFUSED = {
     b'{"maxPrHour": 1}': 'maxPrHour: unknown field; did you mean "maxPerHour"?',
     b'{"max_per_hour": 1}': 'max_per_hour: unknown field; did you mean "maxPerHour"?',
     b'{"key": "lmx-mine"}': "key: unknown field; known: expiresAt, expiresIn, maxPer5Hours",
+    b'{"' + b"x" * 1000 + b'": 1}': "x" * 60 + ": unknown field",
     b'{"maxPerHour": "1"}': "maxPerHour: expected int | null, got str",
     b'{"maxPerHour": 1.5}': "maxPerHour: expected int | null, got float",
     b'{"maxPerHour": true}': "maxPerHour: expected int | null, got bool",

@@ -7,7 +7,7 @@ from llmux.errors import BadRequest, NotFound, StoreAway
 from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.store.base import StoreError
-from tests.access.rooms import Room
+from tests.access.rooms import Room, two
 from tests.fakes import FakeClock
 
 
@@ -72,6 +72,23 @@ async def test_a_change_counts_at_once_where_it_is_made(clock: FakeClock) -> Non
     client = await room.ring.find(secret)
     assert client is not None
     assert client.models == ("small",)
+
+
+async def test_who_changes_a_key_that_is_revoked_meanwhile_does_not_bring_it_back(clock: FakeClock) -> None:
+    here, there = two(clock)
+    secret, key_id = await here.make()
+    put = here.store.put
+
+    async def late(key: str, value: bytes, expires: float) -> None:
+        if key.startswith("key/"):
+            await there.register.revoke(key_id)
+        await put(key, value, expires)
+
+    here.store.put = late  # type: ignore[method-assign]  # between its reading and its writing
+    with pytest.raises(NotFound):
+        await here.register.change(key_id, b'{"maxPerDay": 1}')
+    assert await there.name(secret) is None
+    assert await here.register.every() == []
 
 
 @pytest.mark.parametrize("key_id", ["0" * 16, "", "ci", "0" * 15, "A" * 16, "%", "../x"])

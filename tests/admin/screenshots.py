@@ -16,9 +16,9 @@ from pathlib import Path
 import aiohttp
 from playwright.async_api import Page, async_playwright
 
-from llmux.app import open_ground
 from llmux.clock import SystemClock
 from llmux.config.load import Loaded, load
+from llmux.ground import open_ground
 from llmux.ir.usage import Usage
 from llmux.serve import Serving
 from llmux.telemetry import AttemptFailed, Fact, Planned, RequestFinished, Spent, Voice

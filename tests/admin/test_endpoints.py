@@ -13,8 +13,8 @@ import pytest
 
 from llmux.admin.board import Board
 from llmux.admin.page import HEADERS, NOT_CONFIGURED
-from llmux.app import open_ground
 from llmux.config.load import Loaded, load
+from llmux.ground import open_ground
 from llmux.serve import Serving
 from llmux.telemetry import Fact, RequestFinished, Voice
 from tests.fakes import settle
@@ -139,7 +139,8 @@ async def test_only_the_admin_key_lets_in(tmp_path: Path, headers: Mapping[str, 
     async with house(tmp_path) as one:
         for path, method in GUARDED.items():
             status, told, _ = await one.ask(method, path, headers=headers)
-            assert (status, told["error"]) == (401, "llmux: the admin key is needed: send it as X-Admin-Key.")
+            assert status == 401
+            assert "admin key" in told["error"]
 
 
 async def test_the_page_is_open_holds_nothing_and_may_load_nothing_else(tmp_path: Path) -> None:

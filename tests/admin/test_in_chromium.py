@@ -110,7 +110,7 @@ def hostile_names_are_text(page: Page, url: str) -> None:
 def failures_are_seen(page: Page, url: str) -> None:
     assert ask(url, "m", key="nobody's") == 401
     page.get_by_label("Failures only").check()
-    expect(page.locator("#requests")).to_contain_text("401 Unauthenticated")
+    expect(page.locator("#requests")).to_contain_text("401 WrongKey")
     expect(page.locator("#requests")).not_to_contain_text(HOSTILE)
     page.get_by_label("Failures only").uncheck()
     expect(page.locator("#clients tr", has_text="ann")).to_contain_text("2")

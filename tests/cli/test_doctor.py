@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from llmux.app import open_ground
 from llmux.config.load import load
 from llmux.errors import RateLimited
+from llmux.ground import open_ground
 from llmux.routing.assemble import assemble
 from llmux.telemetry import Voice
 from tests.cli.running import running, surroundings

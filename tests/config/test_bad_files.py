@@ -8,6 +8,7 @@ from tests.config.places import Place
 
 HERE = 'base_url = "http://127.0.0.1:9/v1"'
 A = f"[provider.a]\n{HERE}\n"
+ROLE = f'{A}[[backend]]\nmodel = "a:m"\n[role.r]\nbackends = ["a:m"]\n'
 
 # file -> the problems, "key: message", in order
 BAD: dict[str, tuple[str, list[str]]] = {
@@ -16,7 +17,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a key in capitals": ("Port = 1", ['Port: unknown key; did you mean "port"?']),
     "a key like no other": (
         "[routing]\nzzz = 1",
-        ["routing.zzz: unknown key; known: affinity, affinity_ttl, models_refresh, spend, thinking"],
+        ["routing.zzz: unknown key; known: affinity, affinity_ttl, models_refresh, policy, spend, thinking"],
     ),
     "a key of a list's table": (
         '[[backend]]\nmodel = "demo:a"\n[[backend]]\nmodel = "demo:b"\nvisoin = true',
@@ -156,9 +157,38 @@ BAD: dict[str, tuple[str, list[str]]] = {
         f'{A}[[backend]]\nmodel = "a:m"\nname = "r"\n[role.r]\nbackends = ["a:m"]',
         ["role.r: a backend has this name too: a model's name must mean one of them"],
     ),
-    "a role in parallel": (
-        f'{A}[[backend]]\nmodel = "a:m"\n[role.r]\nbackends = "a:m"\nexecution = "parallel"',
-        ['role.r.execution: not possible yet; "first" and "fallback" are'],
+    "a role that goes by weight, and by something else": (
+        f'{ROLE}execution = "weighted"\npolicy = "latency"',
+        ['role.r.policy: execution = "weighted" goes by weight: take one of the two away'],
+    ),
+    "a role with the weight of a stranger": (
+        f'{ROLE}weights = {{ "a:mm" = 2 }}',
+        ['role.r.weights.a:mm: is not among the backends of this role; did you mean "a:m"?'],
+    ),
+    "a role whose backends have no share": (
+        f'{ROLE}execution = "weighted"\nweights = {{ "a:m" = 0 }}',
+        ["role.r.weights: every backend of the role has a weight of 0: none has a share"],
+    ),
+    "a policy like no other": (
+        '[routing]\npolicy = "fastest"',
+        [
+            (
+                'routing.policy: expected one of "first", "round_robin", "weighted", "weighted_round_robin", '
+                '"random_choose", "least_inflight", "latency", "sticky"'
+            )
+        ],
+    ),
+    "answers joined by nobody": (
+        f'{ROLE}execution = "parallel"\njoin = "a:mm"',
+        ['role.r.join: "first", "all" or a model is expected, and there is none "a:mm"; did you mean "a:m"?'],
+    ),
+    "answers joined by those who answer in parallel": (
+        f'{ROLE}execution = "parallel"\njoin = "r"',
+        ["role.r.join: r answers in parallel itself: name another role, or a backend"],
+    ),
+    "a join of one answer": (
+        f'{ROLE}join = "all"',
+        ['role.r.join: only where execution = "parallel": else there is one answer'],
     ),
     # --- who may come in
     "open to all": (

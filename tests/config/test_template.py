@@ -14,6 +14,7 @@ from llmux.config.schema import (
     Config,
     Conversation,
     Cors,
+    Http,
     Media,
     Metrics,
     Otel,
@@ -47,13 +48,14 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Conversation: ("conversation",),
     Cache: ("cache",),
     Media: ("media",),
+    Http: ("http",),
     Cors: ("cors",),
     Metrics: ("metrics",),
     Otel: ("otel",),
 }
 NESTED = {
-    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "cors",
-    "metrics", "otel",
+    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "http",
+    "cors", "metrics", "otel",
 }  # fmt: skip
 
 

@@ -171,7 +171,8 @@ async def test_who_brings_it_back_is_passed_on_as_it_is(clock: FakeClock) -> Non
     body = chat("deepseek", ASKED, {**CALLED, "reasoning_content": "Let me look."}, RESULT)
     events = await talk.ask("openai_chat", body)
     assert isinstance(events[1], Verbatim)
-    assert deepseek.heard[1] == orjson.loads(orjson.dumps({**body, "model": "m"}))
+    asked_of_it = {**body, "model": "m", "stream_options": {"include_usage": True}}  # the wish for usage is ours
+    assert deepseek.heard[1] == orjson.loads(orjson.dumps(asked_of_it))
 
 
 async def test_googles_proof_comes_back_on_its_call(clock: FakeClock) -> None:

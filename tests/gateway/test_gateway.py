@@ -34,7 +34,7 @@ from llmux.ir.events import Event, Opened, StreamError, Verbatim
 from llmux.ir.price import Price
 from llmux.ir.request import Request
 from llmux.responder import Client, Context, Window
-from llmux.routing.catalog import Backend, Catalog, Limits
+from llmux.routing.catalog import Backend, Catalog, Limits, Way
 from llmux.store.memory import MemoryStore
 from llmux.telemetry import AttemptFailed, Fact
 from tests.fakes import FakeClock, settle
@@ -49,6 +49,7 @@ from tests.scripted import (
     sse,
 )
 
+TOGETHER = Way(name="together")
 HELLO = {
     "model": "any",
     "messages": [{"role": "user", "content": "hello"}],
@@ -64,9 +65,12 @@ Result = TypeVar("Result")
 
 
 class Table:
-    """A gateway over scripted backends called a, b, c ...; its clock goes on by itself while a play runs."""
+    """A gateway over scripted backends called a, b, c ...; its clock goes on by itself while a play runs.
 
-    def __init__(self, *transports: ScriptedTransport, **changes: object) -> None:
+    They have a role, the name of `way`.
+    """
+
+    def __init__(self, *transports: ScriptedTransport, way: Way = TOGETHER, **changes: object) -> None:
         self.clock = FakeClock()
         self.facts: list[Fact] = []
         self.fetched: list[str] = []
@@ -86,10 +90,12 @@ class Table:
             name: Route(TABLE["openai_chat"], transport, lambda _: {"authorization": "Bearer k"})
             for name, transport in self.transports.items()
         }
-        roles = {"any of them": tuple(self.transports), "the first": tuple(self.transports)}
+        roles = dict.fromkeys(("any of them", "the first", way.name), tuple(self.transports))
+        self.ledger.track.configure(timed=way.is_timed)
         planner = Planner(
-            Catalog(backends, roles, frozenset({"the first"})), self.ledger, self.clock, "prefer", self.tokenizer
-        )
+            Catalog(backends, roles, {"the first": Way(execution="first"), way.name: way}),
+            self.ledger, self.clock, "prefer", self.tokenizer, lambda: 0.5,
+        )  # fmt: skip
         self.parts = Parts(
             planner,
             routes,

@@ -13,7 +13,7 @@ from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.capability import Profile
 from llmux.ir.request import Request
 from llmux.responder import ANYONE
-from llmux.routing.catalog import Backend, Catalog
+from llmux.routing.catalog import Backend, Catalog, Way
 from llmux.store.memory import MemoryStore
 from tests.fakes import FakeClock
 
@@ -24,7 +24,7 @@ LARGE = Backend(name="large", provider="p", model="l", dialect="openai_chat", pr
 def planner(clock: FakeClock, *backends: Backend, **roles: tuple[str, ...]) -> Planner:
     keeper = Keeper()
     ledger = Ledger(MemoryStore(clock), clock, lambda _: None, keeper)
-    catalog = Catalog(backends, roles, single=frozenset(roles))
+    catalog = Catalog(backends, roles, ways=dict.fromkeys(roles, Way(execution="first")))
     return Planner(catalog, ledger, clock, "prefer", Tokenizer())
 
 

@@ -1,11 +1,12 @@
 """What was used: heard, counted by day, shared by workers, summed up."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from llmux.errors import BadRequest, StoreAway
-from llmux.gateway.report import answer, counter, question
+from llmux.gateway.report import KEPT_DAYS, Question, Report, counter, question
 from llmux.gateway.usage import KEPT_FOR, LONGEST_NAME, MOST_MODELS, MOST_OPEN, OTHER
 from llmux.ir.usage import Usage
 from llmux.store.base import StoreError
@@ -192,7 +193,7 @@ NOW = MIDNIGHT + HOUR  # on 2025-06-16
 ASKED: dict[str, tuple[dict[str, str], tuple[str, str, tuple[str, ...]]]] = {
     "nothing": ({}, ("2025-06-10", "2025-06-16", ("model",))),
     "today": ({"since": "1d"}, ("2025-06-16", "2025-06-16", ("model",))),
-    "from a day on": ({"since": "2024-02-29"}, ("2024-02-29", "2025-06-16", ("model",))),
+    "from a day on": ({"since": "2025-02-28"}, ("2025-02-28", "2025-06-16", ("model",))),
     "between days": ({"since": "2025-06-01", "until": "2025-06-02"}, ("2025-06-01", "2025-06-02", ("model",))),
     "until days ago": ({"since": "7d", "until": "2d"}, ("2025-06-10", "2025-06-15", ("model",))),
     "by several": ({"by": "day, client,day"}, ("2025-06-10", "2025-06-16", ("day", "client"))),
@@ -226,6 +227,20 @@ def test_what_cannot_be_understood_is_named(param: str) -> None:
 def test_a_span_that_ends_before_it_begins() -> None:
     with pytest.raises(BadRequest, match="2025-06-16 is after 2025-06-10"):
         question({"since": "1d", "until": "7d"}, NOW)
+
+
+def answer(asked: Question, counters: Mapping[str, float]) -> Mapping[str, Any]:
+    report = Report(asked)
+    report.add(counters)
+    return report.told()
+
+
+def test_the_store_is_asked_for_days_that_it_may_know_only() -> None:
+    asked = question({"since": "0001-01-01", "until": "9999-12-31"}, NOW)
+    days = [*asked.prefixes()]
+    assert len(days) == KEPT_DAYS + 1
+    assert (days[0], days[-1]) == ("usage/2024-05-12/", "usage/2025-06-16/")
+    assert [*question({"since": "2020-01-01", "until": "2020-02-01"}, NOW).prefixes()] == []
 
 
 def test_globs_choose_clients_and_models() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmux.metrics.counting import MOST_CLIENTS, MOST_FAILED
 from llmux.metrics.names import MOST
 from llmux.telemetry import CacheUsed, Fact, Notice, RequestStarted, StoreFault
 from tests.metrics.counts import FINISHED, SPENT, STARTED, WHICH, Ear, Samples, asked, failed
@@ -16,8 +17,16 @@ PLAYS: dict[str, tuple[list[Fact], Samples]] = {
     "two of them": ([STARTED, STARTED, FINISHED, FINISHED], {REQUESTS % ("a", "team", "sonnet", 200): 2}),
     "while it is answered": ([STARTED], {"llmux_active_requests": 1}),
     "a page of the gateway's own": ([RequestStarted("r", "/metrics"), asked("", dialect="", path="/metrics")], {}),
+    "an answer of the cache's": (
+        [STARTED, asked("sonnet", attempts=0)],
+        {REQUESTS % ("cache", "team", "sonnet", 200): 1},
+    ),
+    "an answer of the gateway's own": (
+        [STARTED, asked("sonnet", attempts=0, backend="llmux")],
+        {REQUESTS % ("llmux", "team", "sonnet", 200): 1},
+    ),
     "a refusal": (
-        [STARTED, asked("sonnet", backend="", status=400, error="BadRequest", client="")],
+        [STARTED, asked("sonnet", backend="", attempts=0, status=400, error="BadRequest", client="")],
         {
             'llmux_errors_total{kind="BadRequest"}': 1,
             REQUESTS % ("none", "none", "other", 400): 1,
@@ -89,7 +98,7 @@ def test_times_are_told_in_buckets_and_of_streams_only_the_first_token() -> None
 
 
 def test_a_list_of_models_has_no_time() -> None:
-    assert not [name for name in Ear().hear(asked("", backend="")).counted if "_seconds" in name]
+    assert not [name for name in Ear().hear(asked("", backend="", attempts=0)).counted if "_seconds" in name]
 
 
 def series(ear: Ear, label: str) -> set[str]:
@@ -102,13 +111,13 @@ def test_a_flood_of_names_makes_few_series() -> None:
     ear.listen.know(["sonnet"], ["team"])
     for number in range(10 * MOST):
         name = f"m{number}"
-        ear.hear(asked(name, client=name), asked(name, status=404, backend="", client=""))
+        ear.hear(asked(name, client=name), asked(name, status=404, backend="", attempts=0, client=""))
     ear.hear(FINISHED, asked("m3"), SPENT)
     assert {"sonnet", "m3", "other"} <= series(ear, "model")
     assert len(series(ear, "model")) <= MOST + 3  # sonnet, the rest, none
     assert {"team", "other"} <= series(ear, "client")
-    assert len(series(ear, "client")) <= MOST + 3
-    assert len(ear.listen._over) <= 2 * MOST + 3  # what is remembered is bounded too
+    assert len(series(ear, "client")) <= MOST_CLIENTS + 3
+    assert len(ear.listen._over) <= MOST + MOST_CLIENTS + 3  # what is remembered is bounded too
 
 
 def test_no_name_of_a_request_or_an_address_is_a_label() -> None:
@@ -116,6 +125,11 @@ def test_no_name_of_a_request_or_an_address_is_a_label() -> None:
     assert not {"192.0.2.7", "req_1"} & {
         value for family in ear.registry.collect() for one in family.samples for value in one.labels.values()
     }
+
+
+def test_tries_that_fail_after_their_request_are_forgotten_in_time() -> None:
+    ear = Ear().hear(*(failed("a", request_id=f"req_{number}") for number in range(2 * MOST_FAILED)))
+    assert len(ear.listen._failed) == MOST_FAILED
 
 
 def test_nothing_is_remembered_of_a_request_that_is_over() -> None:

@@ -3,13 +3,13 @@
 import pytest
 
 from llmux.config.schema import Backend as Written
-from llmux.config.schema import Config, Provider, Role, Secret
+from llmux.config.schema import Config, Provider, Role, Routing, Secret
 from llmux.config.tables import builtin
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
 from llmux.responder import Window
 from llmux.routing.assemble import Assembled, assemble
-from llmux.routing.catalog import Backend, Limits, Transforms, candidates
+from llmux.routing.catalog import AS_CONFIGURED, Backend, Limits, Transforms, Way, candidates
 from llmux.routing.listed import listed
 
 TABLES = builtin()
@@ -219,3 +219,51 @@ def test_what_a_listed_model_may_be_able_to_do(name: str) -> None:
 def test_the_owner_says_what_a_model_takes() -> None:
     profile = of("told", profile={"alternate_roles": True, "efforts": ["low"], "vision": False}, vision=True)
     assert (profile.alternate_roles, profile.efforts, profile.vision) == (True, ("low",), True)
+
+
+# --- how the backends of a name answer together ----------------------------------------------------------------------
+
+PAIR = (Written(model="a:x", name="x", weight=5), Written(model="a:y", cost="paid"))
+BOTH = ["x", "a:y"]
+
+# [routing] and a role, as they are written -> the way of the role
+WAYS: dict[str, tuple[Routing, Role, Way]] = {
+    "nothing is said": (Routing(), Role(backends=BOTH), AS_CONFIGURED),
+    "only the first": (Routing(), Role(backends=BOTH, execution="first"), Way(name="r", execution="first")),
+    "as all others": (Routing(policy="latency"), Role(backends=BOTH), Way(name="r", policy="latency")),
+    "in its own order": (
+        Routing(policy="latency"),
+        Role(backends=BOTH, policy="round_robin"),
+        Way(name="r", policy="round_robin"),
+    ),
+    "by weight": (
+        Routing(policy="latency"),
+        Role(backends=BOTH, execution="weighted", weights={"x": 3, "a:y": 0}),
+        Way(name="r", policy="weighted", weights={"x": 3, "a:y": 0}),
+    ),
+    "a hedge": (
+        Routing(),
+        Role(backends=BOTH, execution="hedge", hedge_after=0.5, hedge_share=0.2),
+        Way(name="r", execution="hedge", hedge_after=0.5, hedge_share=0.2),
+    ),
+    "in parallel": (
+        Routing(),
+        Role(backends=BOTH, execution="parallel", join="all"),
+        Way(name="r", execution="parallel", join="all"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("routing", "role", "way"), WAYS.values(), ids=WAYS)
+def test_the_way_of_a_role(routing: Routing, role: Role, way: Way) -> None:
+    catalog = assembled(*PAIR, routing=routing, role={"r": role}).catalog
+    assert catalog.ways["r"] == way
+    assert (catalog.ways["r"] is AS_CONFIGURED) == (way == AS_CONFIGURED)
+    assert catalog.way == Way(policy=routing.policy)
+
+
+def test_what_backends_cost_and_whether_that_may_be() -> None:
+    provider = {"a": Provider(base_url="http://127.0.0.1:9/v1", cost="subscription")}
+    catalog = assemble(Config(backend=list(PAIR), provider=provider, routing=Routing(spend="never")), TABLES).catalog
+    assert [backend.cost for backend in catalog.backends] == ["subscription", "paid"]
+    assert catalog.spend == "never"

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
-from llmux.routing.catalog import Backend, Catalog, backend_model, candidates, find, matches, takes
+from llmux.routing.catalog import Backend, Catalog, Way, backend_model, candidates, find, matches, takes, way_of
 from llmux.routing.listed import listed
 
 
@@ -191,3 +191,25 @@ def test_a_long_name_costs_no_more_than_its_length() -> None:
     began = time.perf_counter()
     assert not matches(("*a*a*a*a*a*b",), "a" * 50_000)
     assert time.perf_counter() - began < 2
+
+
+# --- how the backends of a name answer together ----------------------------------------------------------------------
+
+HEDGED = Way(name="analyzer", execution="hedge")
+TOGETHER = replace(CATALOG, ways={"analyzer": HEDGED, "cheap": HEDGED}, way=Way(policy="latency"))
+
+
+@pytest.mark.parametrize("model", ["analyzer", "models/analyzer", "analyzer:latest"])
+def test_a_role_answers_in_its_way_however_it_is_spelled(model: str) -> None:
+    assert way_of(TOGETHER, model) is HEDGED
+
+
+@pytest.mark.parametrize("model", ["openai:gpt-4o", "claude-sonnet-4", "ollama:fast", "cheap"])
+def test_all_others_answer_in_the_usual_way(model: str) -> None:
+    assert way_of(TOGETHER, model) is TOGETHER.way
+
+
+def test_the_time_that_answers_take_to_begin_matters_to_some() -> None:
+    assert not CATALOG.is_timed
+    assert replace(CATALOG, ways={"analyzer": HEDGED}).is_timed
+    assert replace(CATALOG, way=Way(policy="latency")).is_timed

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.responder import Window
-from llmux.routing.windows import FROM_FIRST_REQUEST, MARGIN, Slot, belongs, slot, wait, wait_for
+from llmux.responder import FOREVER, Window
+from llmux.routing.windows import FROM_FIRST_REQUEST, MARGIN, Slot, belongs, slot, used, wait, wait_for
 
 HOUR, DAY = 3_600, 86_400
 NOON = 20_000 * DAY + 12 * HOUR  # Unix seconds
@@ -177,3 +177,16 @@ def test_a_counter_belongs_to_whom_it_was_made_for(name: str, other: str, window
         if counter:
             assert belongs(name, counter)
             assert not belongs(other, counter) or other == name
+
+
+USED = {
+    "it slides: half of the last one has faded": (Window(10, 3600), 8.0, 3.0, 7.0),
+    "by the calendar": (Window(10, 3600, "calendar"), 8.0, 3.0, 3.0),
+    "in all": (Window(10, FOREVER, unit="usd"), 8.0, 3.0, 3.0),
+}
+
+
+@pytest.mark.parametrize("case", USED)
+def test_what_of_a_window_is_used(case: str) -> None:
+    window, previous, current, so_far = USED[case]
+    assert used(window, 1800.0, previous, current) == so_far

@@ -12,7 +12,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from llmux.clock import Clock, SystemClock
-from llmux.config.schema import Cors
+from llmux.config.schema import Cors, Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
 from llmux.errors import AnswerNotFound, GatewayError, NotFound, StoreAway
@@ -26,7 +26,7 @@ from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
 from llmux.server.auth import Door, Keys, digest
-from llmux.server.services import Accounts, Desk, KeyOffice, Library, Services
+from llmux.server.services import Accounts, Desk, KeyOffice, Library, Services, never
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -90,8 +90,9 @@ async def no_changes(limit: int) -> list[Any]:
 class Running:
     """A server that is up: where it is, what it has told, and a client for it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact]) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact], server: web.Server) -> None:
         self.url = url
+        self.server = server
         self.session = session
         self.facts = facts
 
@@ -116,6 +117,8 @@ async def running(  # one option for each thing that a test may want to be other
     keepalive: float = 60.0,
     cors: Cors | None = None,
     max_body: int = 2**20,
+    http: Http | None = None,
+    draining: Callable[[], bool] = never,
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
     log_bodies: bool = False,
@@ -175,14 +178,15 @@ async def running(  # one option for each thing that a test may want to be other
     )
     handed = replace(handed, **(services or {}))
     ids = itertools.count(1)
-    desk = Desk(lambda: handed, clock, facts.append, lambda: f"req_{next(ids)}")
+    desk = Desk(lambda: handed, clock, facts.append, lambda: f"req_{next(ids)}", draining=draining)
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.ServerRunner(build(desk, dialects, max_body=max_body, trusted=networks))
+    server = build(desk, dialects, max_body=max_body, trusted=networks, http=http or Http())
+    runner = web.ServerRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
         async with aiohttp.ClientSession() as session:
-            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
+            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts, server)
     finally:
         await runner.cleanup()

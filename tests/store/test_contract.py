@@ -91,6 +91,18 @@ async def test_an_addition_moves_all_its_counters_at_once(opener: Opener, clock:
     assert sorted(value for seen in answers for value in seen) == list(range(1, 241))
 
 
+async def test_who_adds_is_answered_in_the_order_of_the_additions(store: Store, clock: FakeClock) -> None:
+    told: list[float] = []
+
+    async def adds() -> None:
+        for _ in range(5):
+            values = await store.add({"a": 1}, {"a": clock.now() + 10})
+            told.append(values["a"])
+
+    await asyncio.gather(*(adds() for _ in range(20)))
+    assert told == list(range(1, 101))
+
+
 async def test_sums_are_what_they_are_in_python(store: Store, clock: FakeClock) -> None:
     later, total = clock.now() + 10, 0.0
     for delta in (0.1, 0.2, 1e-9, 12345678.9, -0.3, 1 / 3):

@@ -99,6 +99,8 @@ def test_a_collector_is_told_at_the_latest_when_the_gateway_stops(start: Start) 
         assert gateway.stop() == 0
     (request,), tries = collector.spans(Span.SPAN_KIND_SERVER), collector.spans(Span.SPAN_KIND_CLIENT)
     assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, PARENT)
+    told = {one.key: one.value for one in request.attributes}
+    assert [one.string_value for one in told["gen_ai.response.finish_reasons"].array_value.values] == ["end"]
     assert {span.name for span in tries} == {"chat fail-500", "chat echo"}
     assert all(span.parent_span_id == request.span_id for span in tries)
     assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"} <= collector.metrics()
