@@ -232,6 +232,45 @@ async def test_off_it_says_nothing_and_wishes_reach_no_backend(tmp_path: Path) -
         assert (running.planned, running.cache_outcomes) == (2, [])
 
 
+async def test_what_is_cleared_or_has_expired_is_asked_anew_however_often_it_was_told(tmp_path: Path) -> None:
+    path, body = asked("claude", "openai_chat", stream=True)
+    async with gateway(tmp_path) as running:
+        said = [(await running.ask(path, body))[1] for _ in range(3)]
+        running.clock.advance(1)
+        async with running.session.post(f"{running.url}/api/cache/clear", headers={"X-Admin-Key": "chief"}) as answer:
+            assert answer.status == 200
+        running.clock.advance(1)
+        said += [(await running.ask(path, body))[1] for _ in range(3)]
+        running.clock.advance(300)
+        said += [(await running.ask(path, body))[1] for _ in range(3)]
+        assert said == ["miss", "hit", "hit"] * 3
+        async with running.session.get(f"{running.url}/api/cache/stats", headers={"X-Admin-Key": "chief"}) as answer:
+            assert orjson.loads(await answer.read())["hit"] == 6
+
+
+ROLE = """
+[cache]
+enabled = true
+[[backend]]
+model = "demo:echo"
+[[backend]]
+model = "demo_claude:echo"
+[role.team]
+backends = ["demo:echo", "demo_claude:echo"]
+execution = "parallel"
+"""
+
+
+@pytest.mark.parametrize("join", ["first", "all"])
+async def test_what_several_have_answered_together_is_told_again_whole(tmp_path: Path, join: str) -> None:
+    chat = {"model": "team", "messages": [{"role": "user", "content": "hi"}]}
+    async with gateway(tmp_path, f'{ROLE}join = "{join}"') as running:
+        told = [await running.ask("/v1/chat/completions", chat) for _ in range(3)]
+        assert [word for _, word in told] == ["miss", "hit", "hit"]
+        assert len({body for body, _ in told}) == 1
+        assert len(orjson.loads(told[0][0])["llmux"]["answers"]) == 2
+
+
 async def test_by_backend_it_follows_the_plan(tmp_path: Path) -> None:
     config = f'{CACHED}by_backend = true\n[[backend]]\nmodel = "demo:*"\nmodel_match = ["a*"]'
     async with gateway(tmp_path, config) as running:
