@@ -15,13 +15,17 @@ needs_redis = pytest.mark.skipif(COMMAND is None, reason="no Redis is installed:
 PATIENCE = 20  # s; for its start, on a busy machine
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class RedisServer:
     """It listens at a free port of this machine, and at a socket in `folder`. What is acknowledged is on the disk."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._folder, self._options = folder, options
         self.url = f"redis://127.0.0.1:{self.port}/0"
         # A socket's path has 107 characters at most; pytest's folders may be longer.
@@ -47,7 +51,8 @@ class RedisServer:
         log.close()
         until = time.monotonic() + PATIENCE
         while not self._answers():
-            assert time.monotonic() < until, (self._folder / "redis.log").read_text()
+            waits = self._process.poll() is None and time.monotonic() < until
+            assert waits, (self._folder / "redis.log").read_text()
             time.sleep(0.01)
 
     def send(self, number: signal.Signals) -> None:

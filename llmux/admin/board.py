@@ -71,6 +71,8 @@ class Board:
 
     async def turn(self, standings: Standings) -> None:
         """Show what is remembered, and look at what others show, if anybody watches."""
+        if not self._feed.listens:
+            return  # there is no admin key: nobody watches, here or elsewhere
         watched = self._clock.monotonic() < self._watched_until
         if watched:
             await self._notes.post(WATCHED, b"1", WATCHED_FOR_S)

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from llmux.admin.news import LINES, News, read
+from llmux.admin.news import LINES, News, read, shown
 from llmux.admin.series import Bucket, Series, step
 from llmux.clock import Clock
-from llmux.telemetry import AttemptFailed, Fact, Planned, RequestFinished, Spent
+from llmux.telemetry import AttemptFailed, CacheUsed, Fact, Planned, RequestFinished, Spent
 
 MOST_ROWS = 200  # requests that are over
 MOST_OPEN = 1000  # requests under way; one that is never told to be over makes room for newer ones
@@ -21,8 +21,8 @@ MOST_NEWS = 60
 MOST_CLIENTS = 200  # named ones; what further ones do is counted together
 OTHERS = "(others)"
 MOST_LISTED = 20  # refusals and failures of one request
-MOST_CHARACTERS = 300  # of a text that comes from outside
 CLIENT_ERROR = 400
+FROM_CACHE = frozenset({"hit", "coalesced"})
 GONE = 499  # the client left: nobody's error
 
 
@@ -58,6 +58,7 @@ class Row(msgspec.Struct):
     first_event_s: float | None = None
     duration_s: float | None = None
     error: str = ""
+    cache: str = ""  # hit | coalesced: it was answered without a backend, and cost nothing
 
 
 class Tally(msgspec.Struct):
@@ -86,12 +87,18 @@ class Feed:
     def listen(self, on: bool) -> None:
         """Whether to listen at all: a gateway that nobody administers over HTTP pays nothing for its page."""
         rows: Mapping[type[Fact], Callable[[Any], None]] = {
+            CacheUsed: self._kept,
             Planned: self._planned,
             AttemptFailed: self._failed,
             Spent: self._spent,
             RequestFinished: self._finished,
         }
         self._heard = {**dict.fromkeys(LINES, self._hear), **rows} if on else {}
+
+    @property
+    def listens(self) -> bool:
+        """Whether it does."""
+        return bool(self._heard)
 
     def __call__(self, fact: Fact) -> None:
         """Take note of a fact."""
@@ -103,12 +110,16 @@ class Feed:
         """Every request that is remembered: those that are over, the oldest first, then those under way."""
         return (*self._over.values(), *islice(reversed(self._open.values()), MOST_ROWS))
 
+    def _kept(self, fact: CacheUsed) -> None:
+        if fact.outcome in FROM_CACHE:
+            self._begin(Row(fact.request_id, self._clock.now(), "", cache=fact.outcome))
+
     def _planned(self, fact: Planned) -> None:
-        refused = fact.refused
-        if len(refused) > MOST_LISTED:
-            refused = dict(islice(refused.items(), MOST_LISTED))
-        row = Row(fact.request_id, self._clock.now(), _short(fact.model), fact.plan[:MOST_LISTED], refused)
-        self._open[fact.request_id] = row
+        refused = {name: shown(why) for name, why in islice(fact.refused.items(), MOST_LISTED)}
+        self._begin(Row(fact.request_id, self._clock.now(), shown(fact.model), fact.plan[:MOST_LISTED], refused))
+
+    def _begin(self, row: Row) -> None:
+        self._open[row.id] = row
         if len(self._open) > MOST_OPEN:
             self._open.popitem(last=False)
 
@@ -116,7 +127,7 @@ class Feed:
         row = self._open.get(fact.request_id)
         if row is not None and len(row.failures) < MOST_LISTED:
             row.failures.append(
-                Failure(fact.backend, fact.error, _short(fact.message), round(fact.after_s, 3), fact.cooldown_s)
+                Failure(fact.backend, fact.error, shown(fact.message), round(fact.after_s, 3), fact.cooldown_s)
             )
 
     def _spent(self, fact: Spent) -> None:
@@ -143,13 +154,14 @@ class Feed:
             # A health check, a list of models, this page: they are no requests to a model, unless they fail in one.
             if not (fact.backend or (fact.dialect and fact.status >= CLIENT_ERROR)):
                 return
-            row = Row(fact.request_id, self._clock.now() - fact.duration_s, _short(fact.model))
+            row = Row(fact.request_id, self._clock.now() - fact.duration_s, shown(fact.model))
         self._over[row.id] = row
         if len(self._over) > MOST_ROWS:
             self._over.popitem(last=False)
         bucket, tally = self._counts(fact.client)
         bucket.requests += 1
         tally.requests += 1
+        bucket.cached += bool(row.cache)
         if (fact.error or fact.status >= CLIENT_ERROR) and fact.status != GONE:
             bucket.errors += 1
             tally.errors += 1
@@ -158,13 +170,14 @@ class Feed:
             bucket.first[at] = bucket.first.get(at, 0) + 1
         if row.input_tokens is None and fact.usage is not None:  # nobody has told what was spent
             row.input_tokens, row.output_tokens = fact.usage.total_input_tokens, fact.usage.output_tokens
-            for count in (bucket, tally):
+            for count in () if row.cache else (bucket, tally):
                 count.input, count.output = count.input + row.input_tokens, count.output + row.output_tokens
         self._fill(row, fact)
 
     @staticmethod
     def _fill(row: Row, fact: RequestFinished) -> None:
-        row.client, row.dialect, row.path = fact.client, fact.dialect, _short(fact.path)
+        row.model = row.model or shown(fact.model)
+        row.client, row.dialect, row.path = fact.client, fact.dialect, shown(fact.path)
         row.backend, row.attempts, row.status, row.stream = fact.backend, fact.attempts, fact.status, fact.stream
         row.first_event_s, row.duration_s, row.error = fact.first_event_s, fact.duration_s, fact.error
 
@@ -180,10 +193,3 @@ class Feed:
         if (news := read(fact, self._clock.now(), self._told)) is not None:
             self._told += 1
             self.news.append(news)
-
-
-def _short(text: str) -> str:
-    """`text` as it can be shown: not too long, and without what is no character (half a pair, from a path's bytes)."""
-    if len(text) > MOST_CHARACTERS:
-        text = f"{text[:MOST_CHARACTERS]}..."
-    return text if text.isascii() else text.encode(errors="replace").decode()

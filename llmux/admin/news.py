@@ -16,7 +16,7 @@ from llmux.telemetry import (
     StoreFault,
 )
 
-MOST_CHARACTERS = 300
+MOST_CHARACTERS = 300  # of a text that comes from outside
 
 
 class News(msgspec.Struct):
@@ -48,4 +48,11 @@ def read(fact: Fact, now: float, number: int) -> News | None:
     if isinstance(fact, Notice) and fact.level == "debug":
         return None
     kind, subject, text = LINES[type(fact)](fact)
-    return News(number, now, kind, subject, text[:MOST_CHARACTERS])
+    return News(number, now, kind, shown(subject), shown(text))
+
+
+def shown(text: str) -> str:
+    """`text` as it can be shown: not too long, and without what is no character (half a pair, from odd bytes)."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]}..."
+    return text if text.isascii() else text.encode(errors="replace").decode()

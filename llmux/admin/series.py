@@ -20,6 +20,7 @@ class Bucket(msgspec.Struct):
 
     requests: int = 0
     errors: int = 0
+    cached: int = 0  # answered without a backend
     input: int = 0  # tokens
     output: int = 0
     usd: float = 0.0
@@ -98,6 +99,7 @@ def added(buckets: Iterable[Bucket]) -> Bucket:
     for bucket in buckets:
         total.requests += bucket.requests
         total.errors += bucket.errors
+        total.cached += bucket.cached
         total.input += bucket.input
         total.output += bucket.output
         total.usd += bucket.usd
@@ -118,6 +120,7 @@ def told(bucket: Bucket) -> dict[str, Any]:
     return {
         "requests": bucket.requests,
         "errors": bucket.errors,
+        "cached": bucket.cached,
         "input": bucket.input,
         "output": bucket.output,
         "usd": round(bucket.usd, 6),

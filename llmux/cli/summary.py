@@ -48,6 +48,9 @@ def show_clients(config: Config, url: str) -> None:
     click.echo(f"  Google SDKs   GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={token} python app.py")
     click.echo(f"  Ollama        OLLAMA_HOST={url} python app.py")
     click.echo(f"  or simply     llmux launch {' | '.join(CLIENTS)}")
+    if config.admin_key.reveal():
+        heading("See what it does")
+        click.echo(f"  {url}/ui, with the admin key")
 
 
 def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:

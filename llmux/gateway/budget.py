@@ -13,7 +13,7 @@ from llmux.errors import OurLimit
 from llmux.gateway.books import Books
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
-from llmux.routing.windows import Slot, belongs, slot, used, wait
+from llmux.routing.windows import Slot, belongs, changes_at, slot, used, wait
 from llmux.store.base import StoreError
 
 SPANS: Mapping[int, str] = {
@@ -40,6 +40,9 @@ REQUEST = Spend(requests=1.0)
 NOTHING = Spend()
 
 
+NOBODY: Mapping[str, float] = {}  # has added anything
+
+
 def one() -> Spend:
     """A request of which no more is known."""
     return REQUEST
@@ -58,37 +61,46 @@ class Charge(Value):
     error: type[OurLimit] = OurLimit
 
 
-class _Place(Value):
-    """A window, the counters that it has now, and what was added to the current one."""
+class Page:
+    """The counters of one account's windows at one moment, and until the first of them changes."""
 
-    window: Window
-    slot: Slot
-    added: float = 0.0
+    __slots__ = ("ends", "idle", "places", "since", "starting", "until", "windows")
+
+    def __init__(self, account: str, windows: Sequence[Window], now: float) -> None:
+        self.windows, self.since = windows, now
+        self.until = min(changes_at(window, now) for window in windows)
+        self.places = tuple((window, slot(account, window, now)) for window in windows)
+        slots = [place for _, place in self.places]
+        self.ends = {key: one.expires for one in slots for key in (one.previous, one.current) if key}
+        self.idle = dict.fromkeys(self.ends, 0.0)  # what is added by who only looks
+        self.starting = [(window, one) for window, one in self.places if one.starts]
 
 
 class Reservation:
     """What has been counted for one charge, until it is known what it took."""
 
-    def __init__(self, add: Callable[[Slot, float], None], places: Sequence[_Place]) -> None:
-        self._add, self._places = add, places
+    __slots__ = ("_add", "_places", "_spend")
+
+    def __init__(self, add: Callable[[Slot, float], None], places: Sequence[tuple[Window, Slot]], spend: Spend) -> None:
+        self._add, self._places, self._spend = add, places, spend
 
     def settle(self, took: Spend) -> None:
         """It took so many tokens and so much money: count the difference, here at once and soon in the store.
 
         Whoever settles, or gives back, a second time does nothing.
         """
-        self._end([place for place in self._places if place.window.unit != "requests"], took)
+        self._end([place for place in self._places if place[0].unit != "requests"], took)
 
     def give_back(self) -> None:
         """Nobody has seen the request: it took nothing."""
         self._end(self._places, NOTHING)
 
-    def _end(self, places: Sequence[_Place], took: Spend) -> None:
+    def _end(self, places: Sequence[tuple[Window, Slot]], took: Spend) -> None:
         self._places = ()
-        for place in places:
-            difference = getattr(took, place.window.unit) - place.added
+        for window, place in places:
+            difference = getattr(took, window.unit) - getattr(self._spend, window.unit)
             if difference:
-                self._add(place.slot, difference)
+                self._add(place, difference)
 
 
 class WindowUse(Value):
@@ -108,21 +120,23 @@ class Budget:
     def __init__(self, books: Books, clock: Clock) -> None:
         self._books, self._clock = books, clock
         self._seen: dict[str, tuple[float, float]] = {}  # counter -> (value, expires)
+        self._pages: dict[str, Page] = {}
         self._watched: dict[str, Sequence[Window]] = {}
 
     def watch(self, account: str, windows: Sequence[Window]) -> None:
         """Have the next `refresh` look at them."""
-        self._watched[account] = windows
+        if windows:
+            self._watched[account] = windows
 
     def opens_at(self, account: str, windows: Sequence[Window], now: float) -> float:
         """The Unix time at which one more request fits, as far as is known here; 0.0 is now."""
-        longest = max(self._wait(place, now) for place in _places(account, windows, now))
+        longest = max(self._wait(*place, now) for place in self._page(account, windows, now).places)
         return now + longest if longest > 0 else 0.0
 
     def use(self, account: str, windows: Sequence[Window]) -> tuple[WindowUse, ...]:
         """How far each window is used, as far as is known here."""
         now = self._clock.now()
-        return tuple(self._use(place, now) for place in _places(account, windows, now))
+        return tuple(self._use(*place, now) for place in self._page(account, windows, now).places) if windows else ()
 
     async def spend(self, *charges: Charge) -> Sequence[Reservation]:
         """Count a request in, at several accounts with one question to the store. A reservation for each charge.
@@ -131,16 +145,18 @@ class Budget:
             OurLimit: one of them has no room; nothing is counted at any.
         """
         now = self._clock.now()
-        asked = [_places(charge.account, charge.windows, now, charge.spend) for charge in charges]
-        await self._count([place for places in asked for place in places], now)
-        reservations = [Reservation(self._add, places) for places in asked]
-        for charge, places in zip(charges, asked, strict=True):
-            longest, place = max(((self._wait(place, now), place) for place in places), key=lambda found: found[0])
-            if longest > 0:
-                for reservation in reservations:
-                    reservation.give_back()
-                retry_after = None if math.isinf(longest) else longest
-                raise charge.error(f"{charge.whose} has used up its {said(place.window)}", retry_after=retry_after)
+        pages = [self._page(charge.account, charge.windows, now) for charge in charges]
+        await self._count(charges, pages, now)
+        reservations = [
+            Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
+        ]
+        for charge, page in zip(charges, pages, strict=True):
+            for window, place in page.places:
+                if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
+                    error = self._refusal(charge, page, now)
+                    for reservation in reservations:
+                        reservation.give_back()
+                    raise error
         return reservations
 
     def forget(self, account: str) -> None:
@@ -152,27 +168,59 @@ class Budget:
         """Look at what is watched, as the store has it. Raises StoreError."""
         now = self._clock.now()
         watched, self._watched = self._watched, {}
-        places = [place for account, windows in watched.items() for place in _places(account, windows, now)]
-        if places:
-            keys = [key for place in places for key in (place.slot.previous, place.slot.current) if key]
-            self._see(places, await self._books.ask(lambda store: store.counters(keys)))
+        pages = [self._page(account, windows, now) for account, windows in watched.items()]
+        if pages:
+            keys = [key for page in pages for key in page.ends]
+            values = await self._books.ask(lambda store: store.counters(keys))
+            for page in pages:
+                self._see(page.ends, values)
+                self._begin(page, now)
         self._seen = {key: seen for key, seen in self._seen.items() if seen[1] > now}
+        self._pages = {account: page for account, page in self._pages.items() if page.until > now}
 
-    async def _count(self, places: Sequence[_Place], now: float) -> None:
+    def _page(self, account: str, windows: Sequence[Window], now: float) -> Page:
+        page = self._pages.get(account)
+        if page is None or not page.since <= now < page.until or page.windows != windows:
+            page = self._pages[account] = Page(account, windows, now)
+        return page
+
+    async def _count(self, charges: Sequence[Charge], pages: Sequence[Page], now: float) -> None:
         """Add what is spent; know then what the counters hold."""
-        ends = {key: p.slot.expires for p in places for key in (p.slot.previous, p.slot.current) if key}
-        added = dict.fromkeys(ends, 0.0) | {place.slot.current: place.added for place in places}
+        ends, added = dict[str, float](), dict[str, float]()
+        for charge, page in zip(charges, pages, strict=True):
+            ends |= page.ends
+            added |= page.idle
+            for window, place in page.places:
+                added[place.current] = getattr(charge.spend, window.unit)
         try:
-            self._see(places, await self._books.ask(lambda store: store.add(added, ends)))
+            self._see(ends, await self._books.ask(lambda store: store.add(added, ends)))
         except StoreError:
-            for place in places:
-                self._add(place.slot, place.added)
-        for p in places:
-            if p.slot.starts and self._value(p.slot.current, now) == p.added and not self._value(p.slot.previous, now):
-                self._raise(p.slot.previous, now, p.slot.expires)
+            for key, delta in added.items():
+                if delta:
+                    self._raise(key, delta, ends[key])
+        for page in pages:
+            if page.starting:
+                self._begin(page, now, added)
 
-    def _add(self, slot: Slot, delta: float) -> None:
-        self._raise(slot.current, delta, slot.expires)
+    def _begin(self, page: Page, now: float, added: Mapping[str, float] = NOBODY) -> None:
+        """Windows that begin with a request: know when they end, and note their beginning, if this was the first."""
+        for window, place in page.starting:
+            start, current = self._value(place.previous, now), self._value(place.current, now)
+            if start:
+                until = start + window.seconds
+                self._seen |= {place.previous: (start, until), place.current: (current, until)}
+            elif current and current == added.get(place.current):
+                self._raise(place.previous, now, place.expires)
+
+    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
+        """What is said to who finds no room: by the window that opens last."""
+        waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
+        longest, window = max(waits, key=lambda found: found[0])
+        retry_after = None if math.isinf(longest) else longest
+        return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)
+
+    def _add(self, place: Slot, delta: float) -> None:
+        self._raise(place.current, delta, place.expires)
 
     def _raise(self, counter: str, delta: float, expires: float) -> None:
         """Add here at once, and soon in the store."""
@@ -182,36 +230,31 @@ class Budget:
             self._seen[counter] = (value + delta, until) if until > now else (delta, expires)
             self._books.owe(counter, delta, expires)
 
-    def _see(self, places: Sequence[_Place], values: Mapping[str, float]) -> None:
+    def _see(self, ends: Mapping[str, float], values: Mapping[str, float]) -> None:
         """Know what the store has just said, and what it has still to be told."""
-        for place in places:
-            s = place.slot
-            found = {key: values.get(key, 0.0) + self._books.owed(key) for key in (s.previous, s.current) if key}
-            start = found[s.previous] if s.starts else 0.0
-            until = start + place.window.seconds if start else s.expires
-            self._seen |= {key: (value, until) for key, value in found.items()}
+        seen, owed = self._seen, self._books.owed
+        for key, end in ends.items():
+            seen[key] = (values.get(key, 0.0) + owed(key), end)
 
     def _value(self, counter: str, now: float) -> float:
         value, until = self._seen.get(counter, (0.0, 0.0))
         return value if until > now else 0.0
 
-    def _wait(self, place: _Place, now: float) -> float:
+    def _wait(self, window: Window, place: Slot, now: float, added: float = 0.0) -> float:
         """Seconds until the least fits, beside what others have added."""
-        window, s = place.window, place.slot
-        others = self._value(s.current, now) - place.added
-        return wait(window, now, self._value(s.previous, now), others, LEAST[window.unit])
+        least, others = LEAST[window.unit], self._value(place.current, now) - added
+        previous = self._value(place.previous, now) if place.previous else 0.0
+        if not place.starts and others + previous + least <= window.limit:
+            return 0.0  # whatever fades: nearly always
+        return wait(window, now, previous, others, least)
 
-    def _use(self, place: _Place, now: float) -> WindowUse:
-        window, s = place.window, place.slot
-        so_far = used(window, now, self._value(s.previous, now), self._value(s.current, now))
-        return WindowUse(window.seconds, window.kind, window.limit, so_far, self._wait(place, now), window.unit)
+    def _use(self, window: Window, place: Slot, now: float) -> WindowUse:
+        so_far = used(window, now, self._value(place.previous, now), self._value(place.current, now))
+        opens_in = self._wait(window, place, now)
+        return WindowUse(window.seconds, window.kind, window.limit, so_far, opens_in, window.unit)
 
 
 def said(window: Window | WindowUse) -> str:
     """A window in words: "5 requests per hour"."""
     amount = f"${window.limit:g}" if window.unit == "usd" else f"{window.limit:,.0f} {window.unit}"
     return f"{amount} per {SPANS[window.seconds]}" if window.seconds else f"{amount} in all"
-
-
-def _places(account: str, windows: Sequence[Window], now: float, spend: Spend = NOTHING) -> Sequence[_Place]:
-    return [_Place(window, slot(account, window, now), getattr(spend, window.unit)) for window in windows]

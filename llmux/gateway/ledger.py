@@ -105,14 +105,11 @@ class Ledger:
             for one in backends
         }
 
-    @property
-    def nobody_rests(self) -> bool:
-        """Whether no failure of any backend is remembered."""
-        return not self._rests.values
-
-    def is_unlimited(self, backend: Backend) -> bool:
-        """Whether nothing but a rest can ever speak against the backend."""
-        return not backend.windows and not self._limits.limited(backend)
+    def all_open(self, pool: Mapping[str, Backend]) -> bool:
+        """Whether nothing that passes speaks against any of these backends: no failure of any backend is remembered,
+        and none of these is out of its windows, full or paced.
+        """
+        return not self._rests.values and all(map(self._is_open, pool.values()))
 
     async def reserve(self, backend: Backend, payer: Payer = NOBODY, expected: Callable[[], Spend] = one) -> Hold:
         """Count a try in the windows of its client and of its backend, with one question to the store.
@@ -256,6 +253,15 @@ class Ledger:
         self.usage.write()
         with contextlib.suppress(StoreError):  # told; if there is a next time, it may do better
             await self._books.flush()
+
+    def _is_open(self, backend: Backend) -> bool:
+        if backend.windows:
+            account = account_of(backend)
+            self._budget.watch(account, backend.windows)
+            if self._budget.opens_at(account, backend.windows, self._clock.now()):
+                return False
+        limits = self._limits
+        return not limits.limited(backend) or not (limits.full(backend) or limits.paced(backend))
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
         rest = self._rest(backend.name, model, now) if self._rests.values else None

@@ -61,7 +61,7 @@ class Meter:
         if event.usage is not None:
             self._told = event.usage
         self.complete = self.complete or event.done
-        if event.content:
+        if event.content and not (event.done and event.usage):  # of what is told whole nothing need be measured
             frames = event.data.count(b"data:") or event.data.count(b"\n") or 1
             if not self._around:
                 text = sum(map(len, SAID.findall(event.data)))

@@ -117,21 +117,17 @@ class Planner:
         allowed: Spend = "allow" if spend and self._asks_before else self._catalog.spend
         key = (request.model, needs.capabilities, needs.dialect, needs.embeddings, client.models, allowed)
         kept = self._kept.get(key)
-        if kept is not None and self._ledger.nobody_rests and needs.bytes + needs.output_tokens <= kept.room:
+        if kept is not None and needs.bytes + needs.output_tokens <= kept.room and self._ledger.all_open(kept.pool):
             return Plan(needs, kept.pool, kept.choice, room=kept.room, way=kept.way)
         if request.model.startswith(ALIAS):
             needs = replace(needs, model=unaliased(request.model))
         plan = await self._decide(request, needs, client, allowed)
-        if plan.choice.plan and self._ledger.nobody_rests and self._is_steady(plan):
+        if plan.choice.plan and needs.bytes + needs.output_tokens <= plan.room and self._ledger.all_open(plan.pool):
+            # The next request like this one gets the same plan, as long as all are open.
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[key] = plan
         return plan
-
-    def _is_steady(self, plan: Plan) -> bool:
-        """Would the next request like this one get the same plan, as long as nobody rests?"""
-        fits = plan.needs.bytes + plan.needs.output_tokens <= plan.room
-        return fits and all(map(self._ledger.is_unlimited, plan.pool.values()))
 
     async def _decide(self, request: Request, needs: Needs, client: Client, spend: Spend) -> Plan:
         pool = candidates(self._catalog, needs.model)

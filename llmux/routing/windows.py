@@ -19,6 +19,8 @@ from llmux.responder import FOREVER, Window
 FROM_FIRST_REQUEST = 18_000  # s; the calendar has no five hours
 ALL_TIME = 10 * 365 * 86_400.0  # s; for which the counter of a window without a span lives
 
+RENEWED = 86_400.0  # s after which it is said anew how long that is: nobody needs it to the day
+
 # Added to every wait, s: a Unix time in a float is true to 2e-7 s, and who waits must not come back too early.
 MARGIN = 0.001
 
@@ -53,6 +55,15 @@ def slot(prefix: str, window: Window, now: float) -> Slot:
     if span == FROM_FIRST_REQUEST:
         return Slot(key, f"{key}:start", now + span, starts=True)
     return Slot(f"{key}:{index}", "", (index + 1.0) * span)
+
+
+def changes_at(window: Window, now: float) -> float:
+    """The Unix time from which on the window has another `slot` than at `now`."""
+    span = window.seconds
+    if span == FOREVER:
+        return now + RENEWED
+    starts = window.kind == "calendar" and span == FROM_FIRST_REQUEST
+    return now if starts else (now // span + 1.0) * span
 
 
 def belongs(prefix: str, counter: str) -> bool:

@@ -11,6 +11,9 @@ from typing import NamedTuple, TypeAlias
 
 from llmux.store.base import StoreError
 
+# Additions that go together at the most: neither a transaction nor a script may become long for what others do there.
+MOST = 500
+
 Answer: TypeAlias = asyncio.Future[Mapping[str, float]]
 
 
@@ -47,7 +50,7 @@ class Gathering:
         return answer
 
     def _go_on(self) -> None:
-        batch, self._waiting = self._waiting, []
+        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
         self._busy = bool(batch)
         if batch:
             self._begin(batch).add_done_callback(partial(self._done, batch))

@@ -160,7 +160,7 @@ class RedisStore:
         except TimeoutError:
             self._silent, self._asked_again_at = True, self._clock.monotonic() + AWAY_FOR
             raise StoreError(f"Redis took longer than {self._patience} s") from None
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, RuntimeError) as error:  # RuntimeError: a connection that is just closing
             raise StoreError(f"Redis failed: {error}") from error
         self._silent = False
         return answer

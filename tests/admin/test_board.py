@@ -58,6 +58,15 @@ async def test_workers_are_seen_together_while_somebody_watches(clock: FakeClock
     assert one.picture()["workers"] == 1
 
 
+async def test_where_nobody_can_watch_the_store_is_left_alone(clock: FakeClock) -> None:
+    store = FaultyStore(clock)
+    one = Worker("one", store, clock)
+    one.feed.listen(on=False)
+    one.board.watch()
+    await one.turn()
+    assert await store.notes("") == {}
+
+
 async def test_a_worker_that_is_gone_is_gone_from_the_picture(clock: FakeClock) -> None:
     store = MemoryStore(clock)
     one, other = Worker("one", store, clock), Worker("other", store, clock)

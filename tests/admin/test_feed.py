@@ -7,6 +7,8 @@ from llmux.admin.series import COARSE, FINE
 from llmux.telemetry import (
     Administered,
     BodySeen,
+    CacheOutcome,
+    CacheUsed,
     ConfigReloaded,
     CooldownEnded,
     CooldownStarted,
@@ -86,6 +88,16 @@ def test_what_is_an_error(clock: FakeClock, status: int, error: str, errors: int
     assert feed.series.at(START).errors == feed.clients["ann"].errors == errors
 
 
+@pytest.mark.parametrize("outcome", ["hit", "coalesced"])
+def test_an_answer_of_the_cache_costs_nothing(clock: FakeClock, outcome: CacheOutcome) -> None:
+    feed = heard(clock, CacheUsed("r1", outcome), finished(attempts=0), CacheUsed("r2", "miss"))
+    (row,) = feed.rows()
+    assert (row.cache, row.model, row.input_tokens, row.usd) == (outcome, "m", 12, None)
+    counted = feed.series.at(START)
+    assert (counted.requests, counted.cached, counted.input) == (1, 1, 0)
+    assert feed.clients["ann"].input == 0
+
+
 def test_time_to_the_first_token_is_counted(clock: FakeClock) -> None:
     feed = heard(clock, finished("r1"), finished("r2", first_event_s=None))
     assert sum(feed.series.at(START).first.values()) == 1
@@ -120,7 +132,11 @@ def test_a_fact_of_a_request_that_is_gone_does_no_harm(clock: FakeClock) -> None
 
 def test_a_path_of_odd_bytes_can_be_shown(clock: FakeClock) -> None:
     feed = heard(clock, finished(path="/v1beta/models/\udc80:generateContent", model="\udc80ü"))
-    (row,) = feed.rows()
+    feed(planned("r2", refused="does not match \udc80"))
+    feed(Notice("error", "no \udc80"))
+    row, under_way = feed.rows()
+    assert under_way.refused == {"refused": "does not match ?"}
+    assert [line.text for line in feed.news] == ["no ?"]
     assert (row.path, row.model) == ("/v1beta/models/?:generateContent", "?ü")
 
 
@@ -147,3 +163,4 @@ def test_without_an_administrator_it_does_not_listen(clock: FakeClock) -> None:
     feed.listen(on=False)
     feed(planned())
     assert [*feed.rows()] == []
+    assert not feed.listens

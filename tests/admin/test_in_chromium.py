@@ -11,6 +11,7 @@ from tests.admin.chromium import CHROMIUM, KEY, MISSING, ask, chromium, gateway
 
 HOSTILE = '<img src=x onerror="window.hurt=1">'
 LONG = "Tell me about gateways. " * 6  # more than the narrow backend holds
+LIMITED = "Failed to load resource: the server responded with a status of 429 (Too Many Requests)"
 WRONG_KEY = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
 
 
@@ -29,7 +30,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         assert told == [WRONG_KEY]
         for step in STEPS:
             step(page, process.url)
-        assert told == [WRONG_KEY]
+        assert told == [WRONG_KEY, LIMITED], "what a browser says of errors that were wanted, and nothing else"
         assert asked == {process.url.split("/")[2]}, "everything comes from the gateway itself"
 
 
@@ -52,7 +53,7 @@ def a_wrong_key_is_refused(page: Page) -> None:
     expect(page.locator("#key")).to_be_focused()
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("This is not the admin key.")
+    expect(page.get_by_role("alert")).to_have_text("this is not the admin key.")
     expect(page.locator("#house")).to_be_hidden()
 
 
@@ -165,7 +166,20 @@ def a_try_is_answered_as_it_arrives(page: Page, url: str) -> None:
     expect(page.locator("#requests tr", has_text="any-model")).to_contain_text("admin")
 
 
+def a_try_can_be_stopped(page: Page, url: str) -> None:
+    page.get_by_label("Prompt").fill(LONG * 20)
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer")).to_contain_text("gateways.")
+    under_way = page.locator("#requests tr", has_text="under way")
+    expect(under_way.locator(".chip")).to_have_text("steady …")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#said")).to_have_text("Stopped.")
+    expect(page.locator("#requests tr", has_text="499 ClientGone")).to_contain_text("admin")
+    expect(page.locator("#backends tr", has_text="steady").locator("td").nth(1)).to_have_text("0")
+
+
 def a_try_is_explained(page: Page, url: str) -> None:
+    page.get_by_label("Prompt").fill(LONG)
     page.get_by_role("button", name="Explain").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#said")).to_have_text("The request is explained.")
@@ -173,6 +187,22 @@ def a_try_is_explained(page: Page, url: str) -> None:
     expect(refused.locator("tr", has_text="narrow")).to_contain_text("20")
     expect(refused.locator("tr", has_text="shaky")).to_be_visible()
     expect(page.locator("#answer pre")).to_contain_text('"content": "Tell me about gateways.')
+
+
+def a_try_that_fails_says_why(page: Page, url: str) -> None:
+    page.get_by_label("Model", exact=True).fill("shaky")  # this backend and no other
+    page.get_by_label("Prompt").fill(LONG)
+    page.get_by_label("Stream").uncheck()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#answer")).to_contain_text("Too many requests for the demo.")
+    expect(page.locator("#route")).to_contain_text("429")
+
+
+def the_system_decides_until_somebody_does(page: Page, url: str) -> None:
+    page.emulate_media(color_scheme="dark")
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+    page.emulate_media(color_scheme="light")
+    expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
 
 
 def everybody_can_use_it_in_both_themes(page: Page, url: str) -> None:
@@ -215,8 +245,11 @@ STEPS: tuple[Callable[[Page, str], None], ...] = (
     charts_have_their_numbers_in_words,
     the_keyboard_reaches_everything,
     a_try_is_answered_as_it_arrives,
+    a_try_can_be_stopped,
     a_try_is_explained,
+    the_system_decides_until_somebody_does,
     everybody_can_use_it_in_both_themes,
     the_theme_and_the_key_outlive_a_reload,
+    a_try_that_fails_says_why,
     who_signs_out_leaves_nothing,
 )

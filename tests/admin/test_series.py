@@ -44,10 +44,10 @@ def test_the_ends_of_the_histogram() -> None:
 
 
 def test_workers_add_up() -> None:
-    one = {0: Bucket(9), 60: Bucket(1, 1, 10, 5, 0.1, {3: 1}), 120: Bucket(2)}
-    other = {60: Bucket(2, 0, 1, 1, 0.2, {3: 2, 5: 1})}
+    one = {0: Bucket(9), 60: Bucket(1, 1, 1, 10, 5, 0.1, {3: 1}), 120: Bucket(2)}
+    other = {60: Bucket(2, 0, 0, 1, 1, 0.2, {3: 2, 5: 1})}
     total = merged([one, other], FINE, now=60 * 61)
     assert list(total) == [60, 120]
-    assert total[60] == Bucket(3, 1, 11, 6, 0.1 + 0.2, {3: 3, 5: 1})
+    assert total[60] == Bucket(3, 1, 1, 11, 6, 0.1 + 0.2, {3: 3, 5: 1})
     assert one[60].first == {3: 1}, "adding up changes nobody's numbers"
     assert added([]) == Bucket()

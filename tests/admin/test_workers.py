@@ -14,7 +14,7 @@ from tests.cli.running import running, surroundings
 from tests.whole.test_lifetime import free_port
 
 KEY = {"x-admin-key": "office"}
-ASKED = 12
+ASKED = 8
 
 
 def opened(url: str, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
@@ -45,7 +45,7 @@ def test_every_worker_is_seen_and_stops_at_once(tmp_path: Path) -> None:
                 if len(workers) == 2 and asked >= ASKED:
                     break
                 assert time.monotonic() < until, "both are seen within some seconds"
-                time.sleep(0.1)
+                time.sleep(0.05)
             assert told["workers"] == 2
             began = time.monotonic()
             assert gateway.stop() == 0

@@ -26,6 +26,15 @@ def test_it_serves_both_dialects_and_says_how_to_reach_it(tmp_path: Path) -> Non
     assert f"ANTHROPIC_BASE_URL={gateway.url} " in said
     assert f"OPENAI_BASE_URL={gateway.url}/v1 " in said
     assert "llmux launch claude" in said
+    assert "/ui" not in said, "there is no page without an admin key"
+
+
+def test_it_says_where_the_admin_page_is(tmp_path: Path) -> None:
+    env = surroundings(tmp_path, LLMUX_ADMIN_KEY="office")
+    with running("start", "--port", "0", env=env, cwd=tmp_path) as gateway:
+        assert gateway.stop() == 0
+        assert gateway.process.stdout is not None
+        assert f"{gateway.url}/ui, with the admin key" in gateway.process.stdout.read()
 
 
 def test_ctrl_c_is_an_orderly_end(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmux.store.base import Store, StoreError
+from llmux.store.gathering import MOST
 from llmux.store.memory import SWEEP_EVERY, MemoryStore
 from llmux.store.redis import RedisStore
 from llmux.store.sqlite import SqliteStore
@@ -101,6 +102,11 @@ async def test_who_adds_is_answered_in_the_order_of_the_additions(store: Store, 
 
     await asyncio.gather(*(adds() for _ in range(20)))
     assert told == list(range(1, 101))
+
+
+async def test_many_more_than_go_together_are_all_done(store: Store, clock: FakeClock) -> None:
+    adds = [store.add({"a": 1}, {"a": clock.now() + 10}) for _ in range(3 * MOST)]
+    assert [values["a"] for values in await asyncio.gather(*adds)] == list(range(1, 3 * MOST + 1))
 
 
 async def test_sums_are_what_they_are_in_python(store: Store, clock: FakeClock) -> None:

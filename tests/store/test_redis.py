@@ -1,7 +1,9 @@
 """The store in Redis: what it costs, what stays, who is let in, and every way in which it can fail."""
 
 import asyncio
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -15,7 +17,7 @@ from llmux.store import redis as module
 from llmux.store.base import Store, StoreError, StoreNotOpenedError
 from llmux.store.redis import SPARE, RedisStore
 from tests.fakes import FakeClock
-from tests.redis_server import RedisServer, needs_redis
+from tests.redis_server import RedisServer, free_port, needs_redis
 
 pytestmark = needs_redis
 CLOCK = SystemClock()
@@ -133,6 +135,40 @@ async def test_a_socket_of_this_machine_serves_too(redis_place: RedisServer, red
     await store.close()
     with closing(Redis.from_url(redis_place.url.replace("/0", "/3"))) as redis:
         assert redis.exists("llmux:counter:a")
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+async def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "1",
+    ]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*made, *names, "-keyout", key, "-out", cert], check=True, capture_output=True)
+    files = ["--tls-cert-file", str(cert), "--tls-key-file", str(key), "--tls-ca-cert-file", str(cert)]
+    port = free_port()
+    server = RedisServer(tmp_path, "--tls-port", str(port), *files, "--tls-auth-clients", "no")
+    try:
+        server.start()
+    except AssertionError:
+        pytest.skip("this Redis was built without TLS")
+    url = f"rediss://127.0.0.1:{port}"
+    trusting, careful = RedisStore(f"{url}?ssl_ca_certs={cert}", CLOCK, LONG), RedisStore(url, CLOCK, LONG)
+    assert await trusting.add({"a": 1}, {"a": LATER}) == {"a": 1}
+    with pytest.raises(StoreError, match="certificate verify failed"):
+        await careful.counters(["a"])
+    for store in (trusting, careful):
+        await store.close()
+    server.kill()
 
 
 # --- a Redis that fails while it is in use ---

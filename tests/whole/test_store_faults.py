@@ -141,10 +141,11 @@ def test_a_killed_worker_takes_nothing_with_it(place: str, tmp_path: Path, reque
 @needs_redis
 async def test_a_redis_that_is_killed_under_load_fails_no_request_and_is_used_again(redis: RedisServer) -> None:
     limit, at_once = 1500, 8
-    stores = [RedisStore(redis.url, CLOCK) for _ in range(2)]
+    stores = [RedisStore(redis.url, CLOCK, patience=BUSY) for _ in range(2)]
     async with workers(limit, *stores) as team, asyncio.TaskGroup() as load:
         for worker in team * at_once:
             worker.pause = 0.02  # there must be room left when it is back
+            worker.ledger._books._patience = BUSY  # a busy disk is another matter
             load.create_task(worker.spends())
         await until(lambda: all(worker.through > 50 for worker in team))
         redis.kill()
@@ -153,7 +154,7 @@ async def test_a_redis_that_is_killed_under_load_fails_no_request_and_is_used_ag
         await asyncio.to_thread(redis.start)
         await until(lambda: all(worker.tells(Notice) for worker in team))
     through = sum(worker.through for worker in team)
-    assert [(worker.tells(StoreFault), worker.tells(Notice)) for worker in team] == [(1, 1)] * 2
+    assert [[type(fact) for fact in worker.facts] for worker in team] == [[StoreFault, Notice]] * 2, team[0].facts
     assert limit - 2 * at_once <= through <= limit
 
 
@@ -173,8 +174,7 @@ async def test_a_redis_that_hangs_is_waited_for_once_and_used_again(redis: Redis
         assert worker.slowest < PATIENCE / 2  # nobody waits any more
         redis.send(signal.SIGCONT)
         await until(lambda: worker.tells(Notice) > 0)
-        told = len(worker.facts)
-    assert told == 2
+    assert [type(fact) for fact in worker.facts][:2] == [StoreFault, Notice]
     assert limit - at_once <= worker.through <= limit
 
 

@@ -8,7 +8,7 @@ import * as trial from "/ui/trial.js";
 
 const KEY = "llmux-admin-key"; // in the tab's own storage: gone when it is closed
 const AGAIN_MS = [500, 1000, 2000, 5000];
-const UNAUTHENTICATED = 401;
+const NOT_LET_IN = [401, 429]; // a wrong key, or too many of them
 
 // Section of the state -> who shows it.
 const PARTS = {
@@ -44,7 +44,7 @@ async function listen() {
   for (let failed = 0; !mine.signal.aborted; failed += 1) {
     try {
       const response = await call("/admin/live", { signal: mine.signal });
-      if (response.status === UNAUTHENTICATED) return leave("This is not the admin key.");
+      if (NOT_LET_IN.includes(response.status)) return leave((await response.json()).error.replace("llmux: ", ""));
       if (!response.ok) throw new Error(`the gateway answers ${response.status}`);
       for await (const [name, data] of events(response.body)) {
         failed = 0;
@@ -92,12 +92,18 @@ function tell(before, changed) {
 function theme() {
   const root = document.documentElement;
   const name = () => say(byId("theme"), root.dataset.theme === "dark" ? "Light theme" : "Dark theme");
-  byId("theme").addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
-    localStorage.setItem("llmux-theme", root.dataset.theme);
+  const become = (chosen) => {
+    root.dataset.theme = chosen;
     name();
     charts.repaint();
     if (state.now) charts.render(state);
+  };
+  byId("theme").addEventListener("click", () => {
+    become(root.dataset.theme === "dark" ? "light" : "dark");
+    localStorage.setItem("llmux-theme", root.dataset.theme);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (system) => {
+    if (!localStorage.getItem("llmux-theme")) become(system.matches ? "dark" : "light");
   });
   name();
 }

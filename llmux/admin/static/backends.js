@@ -1,7 +1,7 @@
 // Backends with their windows and rests; clients; news.
-import { byId, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
+import { byId, cents, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
 
-const SPANS = { 0: "in all", 60: "minute", 3600: "hour", 18000: "5 hours", 86400: "day", 2592000: "month" };
+const SPANS = { 60: "minute", 3600: "hour", 18000: "5 hours", 86400: "day", 2592000: "30 days" };
 const amount = (unit, number) => (unit === "usd" ? money(number) : short(number));
 
 export function backends(state) {
@@ -58,7 +58,7 @@ export function clients(state) {
   list(byId("clients"), rows, (row) => row[0],
     ([name]) => make("tr", {}, make("th", { scope: "row" }, name || "(not let in)"), ...Array.from({ length: 4 }, () => make("td", { class: "n" }))),
     (element, [, tally]) => {
-      const cells = [whole(tally.requests), whole(tally.errors), `${short(tally.input)} › ${short(tally.output)}`, money(tally.usd)];
+      const cells = [whole(tally.requests), whole(tally.errors), `${short(tally.input)} › ${short(tally.output)}`, cents(tally.usd)];
       cells.forEach((text, place) => say(element.children[place + 1], text));
       element.children[2].classList.toggle("bad", tally.errors > 0);
     });

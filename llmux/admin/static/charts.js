@@ -1,5 +1,5 @@
 // Four charts of the same hour or day, each with its numbers as a table.
-import { byId, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
+import { byId, cents, list, make, money, say, short, span, time, whole } from "/ui/dom.js";
 
 const RANGES = {
   minutes: { span: 60, keep: 60, words: "last hour", each: "a minute" },
@@ -12,7 +12,10 @@ const CHARTS = [
   {
     title: "Requests", bars: true, text: whole,
     lines: [{ name: "requests", of: "requests", color: "--one" }, { name: "errors", of: "errors", color: "--bad" }],
-    headline: (b) => [whole(sum("requests")(b)), plural(sum("errors")(b), "error")],
+    headline: (b) => {
+      const cached = sum("cached")(b);
+      return [whole(sum("requests")(b)), `${plural(sum("errors")(b), "error")}${cached ? `, ${whole(cached)} from the cache` : ""}`];
+    },
   },
   {
     title: "Tokens", text: short,
@@ -22,7 +25,7 @@ const CHARTS = [
   {
     title: "Money", bars: true, text: money,
     lines: [{ name: "cost", of: "usd", color: "--two" }],
-    headline: (b) => [money(sum("usd")(b)), "where the price is known"],
+    headline: (b) => [cents(sum("usd")(b)), "where the price is known"],
   },
   {
     title: "Time to first token", text: span, gaps: true,

@@ -40,7 +40,7 @@ export const whole = (number) => Math.round(number).toLocaleString("en-US");
 export function short(number) {
   if (number < 10_000) return whole(number);
   const [by, unit] = number < 1_000_000 ? [1000, "k"] : [1_000_000, "M"];
-  return `${(number / by).toPrecision(3).replace(/\.?0+$/, "")} ${unit}`;
+  return `${Number((number / by).toPrecision(3))} ${unit}`;
 }
 
 export function money(usd) {
@@ -48,6 +48,9 @@ export function money(usd) {
   if (usd === 0) return "$0";
   return usd < 0.01 ? `$${Number(usd.toPrecision(2)).toFixed(6).replace(/0+$/, "")}` : `$${usd.toFixed(2)}`;
 }
+
+/** A sum of money, for which a cent is little. */
+export const cents = (usd) => (usd > 0 && usd < 0.01 ? "< $0.01" : money(usd));
 
 export function span(seconds) {
   if (seconds === null || seconds === undefined) return "–";

@@ -68,6 +68,7 @@ function way(row) {
   const steps = row.failures.map((failure) => ({ kind: "failed", text: `${failure.backend} ✕` }));
   const said = row.backend && !(row.status >= 400) ? { kind: "won", text: row.backend } : null;
   if (said && row.error && row.failures.some((failure) => failure.backend === row.backend)) return steps;
+  if (row.cache) return [{ kind: "kept", text: "cache" }, ...(said ? [said] : [])];
   if (said) return [...steps, said];
   if (row.status === 0 && row.plan.length) return [...steps, { kind: "asked", text: `${row.plan[Math.min(steps.length, row.plan.length - 1)]} …` }];
   return steps.length ? steps : [{ kind: "nobody", text: "nobody" }];
@@ -80,12 +81,12 @@ function createMore(row) {
 function updateMore(element, row) {
   const facts = [
     ["Request", [row.id, row.client && `from ${row.client}`, row.dialect && `${row.dialect} at ${row.path}`, row.stream ? "streamed" : "whole", row.worker && `worker ${row.worker}`].filter(Boolean).join(", ")],
-    ["Plan", row.plan.length ? row.plan.join(", then ") : "no backend could take it"],
+    ["Plan", row.cache ? (row.cache === "hit" ? "a kept answer, nobody was asked" : "joined the same question on its way") : row.plan.length ? row.plan.join(", then ") : "no backend could take it"],
     ...Object.entries(row.refused).map(([name, reason]) => [`Not ${name}`, reason]),
     ...row.failures.map((failure) => [`${failure.backend} failed`, `${failure.error} after ${span(failure.after_s)}: ${failure.message}${failure.cooldown_s > 0 ? ` It rests for ${span(failure.cooldown_s)}.` : ""}`]),
     ["Spent", row.input_tokens === undefined || row.input_tokens === null ? "not told" : `${number(row.input_tokens)} tokens in, ${number(row.output_tokens)} out, ${money(row.usd)}`],
-    ["First token", row.first_event_s === undefined || row.first_event_s === null ? "none" : `after ${span(row.first_event_s)}`],
-    ["Answered by", row.backend && row.status < 400 ? `${row.backend}, attempt ${row.attempts}` : row.status === 0 ? "not yet" : "nobody"],
+    ["First token", row.first_event_s === undefined || row.first_event_s === null ? "none" : `after ${span(row.first_event_s)}, all of it after ${span(row.duration_s)}`],
+    ["Answered by", row.backend && row.status < 400 ? `${row.backend}${row.attempts ? `, attempt ${row.attempts}` : ""}` : row.status === 0 ? "not yet" : "nobody"],
   ];
   const dl = element.querySelector("dl");
   list(dl, facts.map(([name, text], place) => ({ name, text, place })), (fact) => fact.place, () => make("div", {}, make("dt"), make("dd")), (pair, fact) => {
