@@ -131,8 +131,12 @@ async def test_a_backend_that_was_given_up_is_known_to_be_slow() -> None:
 # name: (what a and b do, seconds that pass, who is heard or which error is, who was asked, how often in all)
 PLAYS: dict[str, tuple[list[Script], list[Script], list[float], object, str, int]] = {
     "the first fails at once: failover, as ever": ([failure(429)], [says("x")], [], "b", "ab", 2),
-    "the second fails in the race: the first is waited for": ([MUTE], [failure(429)], [2.1, 88.0], GatewayError, "ab", 2),
-    "both fail: one error": ([failure(429, **{"retry-after": "9"})], [failure(429, **{"retry-after": "5"})], [], RateLimited, "ab", 2),
+    "the second fails in the race: the first is waited for": (
+        [MUTE], [failure(429)], [2.1, 88.0], GatewayError, "ab", 2,
+    ),
+    "both fail: one error": (
+        [failure(429, **{"retry-after": "9"})], [failure(429, **{"retry-after": "5"})], [], RateLimited, "ab", 2,
+    ),
     "our client's own fault is asked of nobody else": ([failure(422)], [says("x")], [], GatewayError, "a", 1),
     "unreachable: it is tried again first": (
         [Script(raises=BackendUnreachable("refused"))], [says("x")], [0.9, 1.8], "b", "aaab", 4,
