@@ -1,29 +1,25 @@
-"""The composition root: a loaded configuration -> a house. The only file that knows every class.
+"""The composition root: a configuration -> a house, on the ground that outlives it. It wires, and steps aside."""
 
-What must outlive a reload (limits, cooldowns, the client session) is `Ground`; what a reload builds anew is `House`.
-"""
-
-import itertools
-import os
 import random
-import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Literal, TypeVar
 
-import aiohttp
+import msgspec
 
 from llmux import __version__
-from llmux.clock import Clock, SystemClock
+from llmux.access.access import Access
+from llmux.cache.cache import Bounds as CacheBounds
+from llmux.cache.cached import Cached, Rules
+from llmux.cache.cached import Settings as CacheSettings
+from llmux.cache.fitness import HEADER as CACHE_CONTROL
 from llmux.config.endpoint import CLIENTS_KEY, Endpoint
 from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
-from llmux.conversation.memory import IN_MEMORY, IN_STORE, MEBIBYTE, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.memory import IN_STORE, MEBIBYTE, Memory
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.reasoning import KeptReasoning
-from llmux.conversation.shelf import Shelf
 from llmux.credentials.keys import sign
 from llmux.demo.provider import HEADER
 from llmux.demo.provider import Provider as Demo
@@ -35,86 +31,29 @@ from llmux.gateway.embedding import Embedder
 from llmux.gateway.explain import Explainer
 from llmux.gateway.gateway import Gateway
 from llmux.gateway.health import Health
-from llmux.gateway.ledger import Ledger
-from llmux.gateway.limits import Keeper
+from llmux.gateway.ledger import Standing
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.planner import Planner
-from llmux.gateway.proofs import RefusedProofs
-from llmux.gateway.registry import Registry, Source
+from llmux.gateway.quota import Quota
+from llmux.gateway.registry import Source
 from llmux.gateway.shop import Shop
-from llmux.gateway.tokenizer import Tokenizer
+from llmux.ground import Ground
 from llmux.ir.request import Request
 from llmux.ir.value import Value
+from llmux.metrics.base import Page
 from llmux.responder import Client, Context, Responder
 from llmux.routing.assemble import Assembled, assemble, endpoints, windows
-from llmux.routing.catalog import Catalog
-from llmux.routing.offers import offers
+from llmux.routing.catalog import Catalog, backend_model
+from llmux.routing.offers import names, offers
+from llmux.routing.permits import Permits
 from llmux.routing.selector import SPEND_HEADER
 from llmux.server.auth import Door, digest
-from llmux.server.services import Library, Services
-from llmux.store.open import open_store
-from llmux.telemetry import Voice
+from llmux.server.services import Accounts, CacheDesk, Library, Services
+from llmux.store.open import REDIS
 from llmux.transports.fetch import Fetcher
-from llmux.transports.http import HttpTransport, open_session
+from llmux.transports.http import HttpTransport
 
 Told = TypeVar("Told")
-
-
-class Ground(Value):
-    """What outlives a reload."""
-
-    clock: Clock
-    tell: Voice
-    session: aiohttp.ClientSession
-    ledger: Ledger
-    limits: Keeper
-    archive: Archive
-    shelf: Shelf
-    registry: Registry
-    tokenizer: Tokenizer
-    refused: RefusedProofs
-    next_id: Callable[[], str]
-    started: float  # Unix seconds
-
-
-@asynccontextmanager
-async def open_ground(loaded: Loaded, tell: Voice, clock: Clock | None = None) -> AsyncGenerator[Ground, None]:
-    """Opens in order, closes in reverse, also when the third of four fails to open.
-
-    Raises:
-        StoreNotOpenedError: the store cannot be used.
-    """
-    clock = clock or SystemClock()
-    async with AsyncExitStack() as stack:
-        store = open_store(loaded.config.store.url, clock, os.environ)
-        stack.push_async_callback(store.close)
-        session = await stack.enter_async_context(open_session())
-        limits = Keeper()
-        ledger = Ledger(store, clock, tell, limits)
-        stack.push_async_callback(ledger.close)
-        archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)
-        registry = Registry(store, clock)
-        await registry.load()
-        yield Ground(
-            clock=clock,
-            tell=tell,
-            session=session,
-            ledger=ledger,
-            limits=limits,
-            registry=registry,
-            archive=archive,
-            shelf=shelf,
-            tokenizer=Tokenizer(),
-            refused=RefusedProofs(),
-            next_id=ids(),
-            started=clock.now(),
-        )
-
-
-def ids() -> Callable[[], str]:
-    """Names for requests: a random prefix and a counter, which costs a twentieth of a UUID."""
-    prefix, counter = secrets.token_hex(6), itertools.count(1)
-    return lambda: f"req_{prefix}{next(counter):08x}"
 
 
 class House(Value):
@@ -133,6 +72,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     assembled = assemble(config, loaded.tables, ground.registry.lists)
     ground.limits.configure(assembled.limits)
     ground.ledger.affinity.configure(config.routing.affinity_ttl if config.routing.affinity else 0.0)
+    ground.feed.listen(bool(config.admin_key.reveal()))
     ground.ledger.track.configure(timed=assembled.catalog.is_timed)
     planner = Planner(
         assembled.catalog, ground.ledger, ground.clock, config.routing.thinking, ground.tokenizer, random.random
@@ -141,7 +81,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     parts = Parts(
         planner, routes, profiles, ground.ledger, ground.limits, ground.clock, ground.tell, random.random,
         Fetcher(limit=_bytes(config.media.max_mb), patience=config.media.timeout, enabled=config.media.fetch),
-        ground.refused,
+        ground.refused, assembled.price_of,
     )  # fmt: skip
     settings, answers = Settings(config.max_retries, config.deadline), _answers(config, ground)
     conversations = Conversations(TABLE, answers)
@@ -150,7 +90,9 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
     services = Services(
         dialects=TABLE,
         respond=KeptAnswers(
-            _remembering(Gateway(parts, settings).respond, config, ground),
+            _remembering(
+                _caching(Gateway(parts, settings).respond, config, ground, planner, assembled), config, ground
+            ),
             conversations,
             answers,
             _bytes(config.conversation.keep_mb),
@@ -161,20 +103,44 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
         cards=Shop(lambda: offers(assembled.catalog, profiles, int(ground.started)), ground.ledger).cards,
-        door=door(config, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        standings=lambda: [msgspec.to_builtins(one) for one in ground.ledger.snapshot(assembled.catalog.backends)],
+        door=door(config, ground.access, passes_keys_on=any(at.auth == CLIENTS_KEY for at in places.values())),
+        keys=ground.access.register,
+        audit=ground.access.audit.entries,
+        cache=CacheDesk(ground.cache.stats, ground.cache.clear),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
+        accounts=_accounts(config, ground, assembled.catalog),
+        metrics=_scraped(config, assembled.catalog, ground),
+        metrics_auth=_scrapers(config),
         admin_key=digest(config.admin_key.reveal()) if config.admin_key.reveal() else b"",
-        noticed=_noticed(places, assembled.catalog),
+        login_attempts=config.login_attempts,
+        noticed=_noticed(config, places, assembled.catalog),
     )
     return House(services, assembled)
 
 
-def _noticed(places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:
-    """The clients' headers that matter to somebody, whatever the dialect."""
-    faults = (HEADER,) if any(at.kind == "demo" for at in places.values()) else ()
-    return (*faults, SPEND_HEADER) if catalog.asks_before_it_costs else faults
+def _scraped(config: Config, catalog: Catalog, ground: Ground) -> Page | None:
+    """What has been counted, if anything is; with the names of this configuration counted by themselves."""
+    if ground.metrics is None:
+        return None
+    backends = [backend for backend in catalog.backends if backend.enabled]
+
+    async def look() -> Iterable[Standing]:
+        if any(backend.windows for backend in backends):
+            await ground.ledger.refresh(backends)
+        return ground.ledger.snapshot(backends)
+
+    ground.metrics.know(names(catalog), config.tokens)
+    return ground.metrics.page(look)
+
+
+def _scrapers(config: Config) -> Literal["none", "token", "admin"]:
+    """Who may scrape. Counts say what each client uses, which is no other client's business."""
+    if config.metrics.auth == "auto":
+        return "admin" if config.admin_key.reveal() else "token"
+    return config.metrics.auth
 
 
 def _answers(config: Config, ground: Ground) -> Answers:
@@ -182,6 +148,13 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:
+    """What was used and what is left, for whoever may ask."""
+    clients = tuple(Client(name, windows=windows(token)) for name, token in config.tokens.items())
+    quota, usage = Quota(catalog, ground.ledger, ground.clock, clients), ground.ledger.usage
+    return Accounts(usage.tell, quota.tell, quota.of, quota.reset)
 
 
 def _bytes(mebibytes: float) -> int:
@@ -197,6 +170,36 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
     return KeptReasoning(respond, TABLE, memory).respond
 
 
+def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
+    """`respond`, with the cache around it, if the owner wants one."""
+    wanted = config.cache
+    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
+    is_shared = wanted.store and config.store.url.reveal().partition(":")[0] in REDIS
+    shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
+    ground.cache.configure(bounds if wanted.enabled else None, shared)
+    if not wanted.enabled:
+        return respond
+
+    async def first(request: Request, client: Client) -> tuple[str, str] | None:
+        plan = await planner.plan(request, client)
+        names = plan.choice.plan
+        return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
+
+    settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
+    return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _noticed(config: Config, places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:
+    """The client's headers that somebody reads beside its dialect."""
+    read = {
+        HEADER: any(at.kind == "demo" for at in places.values()),
+        CACHE_CONTROL: config.cache.enabled,
+        SPEND_HEADER: catalog.asks_before_it_costs,
+    }
+    return tuple(name for name, is_read in read.items() if is_read)
+
+
 def _whole(
     conversations: Conversations, ask: Callable[[Request, Context], Awaitable[Told]]
 ) -> Callable[[Request, Context], Awaitable[Told]]:
@@ -209,11 +212,11 @@ def _whole(
 
 
 def _route(endpoint: Endpoint, ground: Ground) -> Route:
-    dialect, maker = TABLE[endpoint.dialect], endpoint.maker
+    dialect, maker, hear = TABLE[endpoint.dialect], endpoint.maker, ground.ledger.hearsay.hear
     if endpoint.kind == "demo":
-        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker)
+        return Route(dialect, DemoTransport(ground.clock, Demo((dialect,))), _ask_for_fault, maker, hear)
     transport = HttpTransport(endpoint.base_url, ground.session)
-    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker)
+    return Route(dialect, transport, lambda context: sign(endpoint, context.credential), maker, hear)
 
 
 def _sources(places: Mapping[str, Endpoint], routes: Mapping[str, Route]) -> dict[str, Source]:
@@ -230,10 +233,16 @@ def _ask_for_fault(context: Context) -> Mapping[str, str]:
     return {HEADER: context.headers[HEADER]} if HEADER in context.headers else {}
 
 
-def door(config: Config, *, passes_keys_on: bool) -> Door:
+def door(config: Config, access: Access, *, passes_keys_on: bool) -> Door:
     """Who may come in."""
     clients = {
         digest(token.key.reveal()): Client(name, tuple(token.models), windows(token))
         for name, token in config.tokens.items()
     }
-    return Door(clients, allow_anonymous=config.allow_anonymous, passes_keys_on=passes_keys_on)
+    return Door(
+        clients,
+        allow_anonymous=config.allow_anonymous,
+        passes_keys_on=passes_keys_on,
+        keys=access.ring,
+        keys_required=config.api_key_required,
+    )

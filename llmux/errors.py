@@ -104,6 +104,10 @@ class Unauthenticated(GatewayError):
     kind, status = "authentication", 401
 
 
+class WrongKey(Unauthenticated):
+    """The client brought a key that nobody has: a guess, perhaps."""
+
+
 class Forbidden(GatewayError):
     """The client may not do this."""
 
@@ -138,6 +142,24 @@ class TooLarge(GatewayError):
     """The body is larger than is taken, here or at the backend."""
 
     kind, status, retry = "too_large", 413, Retry.ELSEWHERE
+
+
+class RequestSlow(GatewayError):
+    """The client takes longer to send its request than anybody waits."""
+
+    kind, status = "slow", 408
+
+
+class TargetTooLong(BadRequest):
+    """The request's address is longer than is taken."""
+
+    status = 414
+
+
+class HeadTooLarge(BadRequest):
+    """A header is longer, or there are more of them, than is taken."""
+
+    status = 431
 
 
 class ContextTooLong(BadRequest):
@@ -225,6 +247,10 @@ class ClientLimit(OurLimit):
     retry = Retry.NEVER
 
 
+class TooManyAttempts(OurLimit):
+    """Too many wrong keys have come from the client's address. This one has not been looked at."""
+
+
 class QuotaUsedUp(GatewayError):
     """The backend's quota or credit is used up."""
 
@@ -257,6 +283,12 @@ class NoBackendUp(GatewayError):
 
 class StoreAway(GatewayError):
     """What this request needs is in the store, and the store does not answer."""
+
+    kind, status = "unavailable", 503
+
+
+class Crowded(GatewayError):
+    """All connections that the owner allows are taken, or this process is about to stop: ask another, or later."""
 
     kind, status = "unavailable", 503
 

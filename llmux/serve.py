@@ -8,32 +8,50 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from llmux.app import Ground, House, furnish, open_ground
+from llmux.admin.routes import routes
+from llmux.app import House, furnish
 from llmux.clock import Clock, SystemClock
 from llmux.config.load import Loaded
 from llmux.config.problem import ConfigError
 from llmux.config.schema import Config
 from llmux.dialects.registry import TABLE
+from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
+from llmux.metrics.workers import FOLDER
+from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
-from llmux.supervisor import WORKER_VARIABLE, Supervisor
+from llmux.server.site import Site
+from llmux.supervisor import LINE_VARIABLE, PORT_VARIABLE, SPEAKS_VARIABLE, Line, Supervisor, reserved
 from llmux.telemetry import ConfigReloaded, Notice, Voice
 
-BACKLOG = 2048
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
 # A request makes some hundred values and leaves no circle: the default would look for circles every few requests.
 COLLECT = (20_000, 20, 20)
 MEGABYTE = 1024 * 1024
 # Keys that a running process cannot change: they say where it listens and how many it is.
-FIXED = ("host", "port", "workers", "https_enabled", "ssl_key_file", "ssl_cert_file", "max_body_mb", "store")
+FIXED = (
+    "host",
+    "port",
+    "workers",
+    "https_enabled",
+    "ssl_key_file",
+    "ssl_cert_file",
+    "max_body_mb",
+    "http",
+    "store",
+    "metrics.enabled",
+    "otel",
+)
 
 
 class Ready(Value):
@@ -56,24 +74,29 @@ class Serving:
         self._stopping = asyncio.Event()
 
     @asynccontextmanager
-    async def listening(self, *, shared_port: bool) -> AsyncGenerator[str, None]:
+    async def listening(self, *, shared_port: int) -> AsyncGenerator[str, None]:
         """Listen; the address to call. At the end open answers are given `drain_timeout` seconds.
+
+        `shared_port`: the one at which other workers listen too; 0: the configuration's, alone.
 
         Raises:
             OSError: the port is taken, or the certificate cannot be read.
         """
         config, ground = self._loaded.config, self._ground
-        desk = Desk(lambda: self.house.services, ground.clock, ground.tell, ground.next_id)
+        desk = Desk(
+            lambda: self.house.services, ground.clock, ground.tell, ground.next_id, draining=self._stopping.is_set
+        )
         networks = tuple(ipaddress.ip_network(text, strict=False) for text in config.trusted_proxies)
-        server = build(desk, TABLE, max_body=int(config.max_body_mb * MEGABYTE), trusted=networks)
-        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout)
+        more = routes(desk, ground.board, TABLE)
+        body = int(config.max_body_mb * MEGABYTE)
+        server = build(desk, TABLE, max_body=body, trusted=networks, http=config.http, more=more)
+        # aiohttp gives open answers this time twice: before it takes their request's body away, and after.
+        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout / 2)
         await runner.setup()
         try:
             self._tls = tls_context(config) if config.https_enabled else None
-            site = web.TCPSite(
-                runner, config.host, config.port, ssl_context=self._tls, backlog=BACKLOG, reuse_port=shared_port or None
-            )
-            await site.start()
+            address, patience = (config.host, shared_port or config.port), config.http.head_timeout
+            await Site(runner, address, tls=self._tls, handshake=patience, shared_port=shared_port > 0).start()
             port = runner.addresses[0][1]
             yield f"{'https' if self._tls else 'http'}://{_in_url(config.host)}:{port}"
         finally:
@@ -87,13 +110,17 @@ class Serving:
         except ConfigError as error:
             self._ground.tell(ConfigReloaded(self._files(), str(error)))
             return
-        changed = [key for key in FIXED if getattr(loaded.config, key) != getattr(self._loaded.config, key)]
+        changed = [key for key in FIXED if attrgetter(key)(loaded.config) != attrgetter(key)(self._loaded.config)]
         if changed:
             self._ground.tell(Notice("warning", f"{', '.join(changed)}: changes at the next start, not by a reload"))
         if self._tls is not None:  # a renewed certificate
             self._tls.load_cert_chain(self._loaded.config.ssl_cert_file, self._loaded.config.ssl_key_file)
         self._loaded, self.house = loaded, house
         self._ground.tell(ConfigReloaded(self._files()))
+
+    def stop(self) -> None:
+        """As a signal does."""
+        self._stopping.set()
 
     async def until_stopped(self, on_ready: Callable[[], None]) -> None:
         """Wait for a signal to stop; meanwhile share with other workers, and reload on SIGHUP and when a file is saved.
@@ -105,18 +132,31 @@ class Serving:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         async with asyncio.TaskGroup() as tasks:
-            work = (self._ground.ledger.run(), self._ground.registry.run(self.furnish), self._watch_files())
+            ground = self._ground
+            work = (
+                ground.ledger.run(),
+                ground.registry.run(self.furnish),
+                ground.access.run(),
+                ground.cache.run(),
+                ground.board.run(self.standings),
+                self._watch_files(),
+            )
             background = [tasks.create_task(each) for each in work]
             on_ready()
             await self._stopping.wait()
+            for number in (signal.SIGTERM, signal.SIGINT):  # a second one waits for nothing
+                loop.remove_signal_handler(number)
+            await self._ground.clock.sleep(self._loaded.config.drain_delay)
             for task in background:
                 task.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):  # a second one does not wait for open answers
-            loop.remove_signal_handler(number)
 
     def furnish(self) -> None:
         """New requests see what the providers list now; running ones finish with what they saw."""
         self.house = furnish(self._loaded, self._ground)
+
+    def standings(self) -> Sequence[Mapping[str, Any]]:
+        """How the backends of the house stand, the current one's."""
+        return self.house.services.standings()
 
     async def _watch_files(self) -> None:
         files = {str(path.resolve()) for path in self._loaded.files}
@@ -144,28 +184,71 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
         StoreNotOpenedError: the store cannot be used.
         SystemExit: with 1, when the workers cannot live.
     """
-    loaded, worker = loader(), os.environ.get(WORKER_VARIABLE)
-    if loaded.config.workers > 1 and worker is None:
-        supervisor = Supervisor(loaded.config.workers, os.environ, SystemClock(), loaded.config.drain_timeout + GRACE_S)
-        code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
-        if code:
-            raise SystemExit(code)
+    loaded = loader()
+    _open_many_files()
+    if LINE_VARIABLE in os.environ:
+        line, port = Line(int(os.environ[LINE_VARIABLE])), int(os.environ[PORT_VARIABLE])
+        speak = on_ready if os.environ[SPEAKS_VARIABLE] else _say_nothing
+        _runner()(_serve(loader, loaded, speak, line, port))
         return
-    _runner()(_serve(loader, loaded, on_ready if worker in {None, "0"} else _say_nothing))
+    os.environ.pop(FOLDER, None)  # whoever started us may count with the same library, in a folder of their own
+    if loaded.config.workers > 1:
+        _supervise(loaded.config)
+    else:
+        _runner()(_serve(loader, loaded, on_ready))
 
 
-async def _serve(loader: Callable[[], Loaded], loaded: Loaded, on_ready: Callable[[Ready], None]) -> None:
+def _supervise(config: Config) -> None:
+    clock, grace = SystemClock(), config.drain_delay + config.drain_timeout + GRACE_S
+    with reserved(config.host, config.port) as port, counted_together(config, clock) as shared:
+        environment = {**os.environ, **(shared.environment if shared else {})}
+        bury = shared.bury if shared else _forget
+        supervisor = Supervisor(config.workers, environment, clock, grace=grace, port=port, bury=bury)
+        code = asyncio.run(supervisor.run([sys.executable, "-P", "-m", "llmux", *sys.argv[1:]]))
+    if code:
+        raise SystemExit(code)
+
+
+def _open_many_files() -> None:
+    """As many as the machine lets us: a request needs two connections, and a shell's limit is often 1024."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve(
+    loader: Callable[[], Loaded],
+    loaded: Loaded,
+    on_ready: Callable[[Ready], None],
+    line: Line | None = None,
+    shared_port: int = 0,
+) -> None:
+    """`line` and `shared_port`: a worker's."""
     clock, config = SystemClock(), loaded.config
     log = open_log(config, clock)
     try:
-        async with open_ground(loaded, Voice(log), clock) as ground:
-            serving = Serving(loader, loaded, ground)
-            async with serving.listening(shared_port=config.workers > 1) as url:
-                gc.freeze()  # what was built until now stays: the collector need not look at it again
-                gc.set_threshold(*COLLECT)
-                await serving.until_stopped(lambda: on_ready(Ready(url, loaded, serving.house)))
+        with observers(config, os.environ, clock, log) as heard:
+            voice = Voice(log, *heard.listeners)
+            async with open_ground(loaded, voice, clock, heard.metrics) as ground:
+                serving = Serving(loader, loaded, ground)
+
+                def ready(url: str) -> None:
+                    if line is not None:
+                        line.serving(lost=serving.stop)
+                    on_ready(Ready(url, loaded, serving.house))
+
+                await _listen(serving, ready, shared_port)
     finally:
         log.flush()
+
+
+async def _listen(serving: Serving, ready: Callable[[str], None], shared_port: int) -> None:
+    async with serving.listening(shared_port=shared_port) as url:
+        gc.freeze()  # what was built until now stays: the collector need not look at it again
+        gc.set_threshold(*COLLECT)
+        await serving.until_stopped(lambda: ready(url))
 
 
 def open_log(config: Config, clock: Clock) -> Log:
@@ -187,6 +270,10 @@ def _runner() -> Callable[[Coroutine[object, object, None]], None]:
     except ImportError:
         return asyncio.run
     return uvloop.run
+
+
+def _forget(pid: int) -> None:
+    del pid
 
 
 def _say_nothing(ready: Ready) -> None:

@@ -4,6 +4,7 @@ No fact holds a key, and none but BodySeen holds a prompt.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from llmux.ir.usage import Usage
 from llmux.ir.value import Value
@@ -41,6 +42,8 @@ class AttemptFailed(Fact):
     message: str
     after_s: float
     cooldown_s: float = 0.0
+    provider: str = ""
+    model: str = ""  # as the backend knows it
 
 
 class Hedged(Fact):
@@ -83,10 +86,11 @@ class AnswerRepaired(Fact):
 
 
 class RequestStarted(Fact):
-    """An inbound request has come. Every one finishes."""
+    """An inbound request has come. Every one finishes. `traceparent` is the client's (W3C Trace Context), if any."""
 
     request_id: str
     path: str
+    traceparent: str = ""
 
 
 class Spent(Fact, kw_only=True):
@@ -104,8 +108,21 @@ class Spent(Fact, kw_only=True):
     usage: Usage
     usd: float | None
     complete: bool
+    took_s: float = 0.0  # s since the try began
     user: str = ""
     project: str = ""
+
+
+# What became of a request at the cache: "coalesced" joined the same question on its way, "bypass" had nothing to do
+# with the cache.
+CacheOutcome = Literal["hit", "coalesced", "miss", "bypass"]
+
+
+class CacheUsed(Fact):
+    """A request has been looked up among the answers that are kept."""
+
+    request_id: str
+    outcome: CacheOutcome
 
 
 class RequestFinished(Fact, kw_only=True):
@@ -125,6 +142,7 @@ class RequestFinished(Fact, kw_only=True):
     duration_s: float
     error: str = ""
     remote: str = ""
+    finish_reason: str = ""
 
 
 class ConfigReloaded(Fact):

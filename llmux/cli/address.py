@@ -37,16 +37,17 @@ def health(address: Address, *, deep: bool = False, patience: float = PATIENCE_S
     """What the gateway says of its health, or None when no llmux answers within `patience` seconds."""
     headers = {"authorization": f"Bearer {address.token}"} if address.token else {}
     try:
-        connection = _connection(address, patience)
-        connection.request("GET", "/health?deep=true" if deep else "/health", headers=headers)
-        told = json.loads(connection.getresponse().read())
-        connection.close()
+        asked = connection(address, patience)
+        asked.request("GET", "/health?deep=true" if deep else "/health", headers=headers)
+        told = json.loads(asked.getresponse().read())
+        asked.close()
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return told if isinstance(told, dict) and "status" in told else None
 
 
-def _connection(address: Address, patience: float) -> http.client.HTTPConnection:
+def connection(address: Address, patience: float) -> http.client.HTTPConnection:
+    """A way to the gateway: nothing is sent yet. Raises OSError: its own certificate cannot be read."""
     parts = urlsplit(address.url)
     host = parts.hostname or ""
     if parts.scheme == "http":

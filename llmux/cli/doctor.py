@@ -1,6 +1,7 @@
 """llmux doctor: what is configured, what answers, what rests, what is broken, and the remedy. It mends nothing."""
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,16 @@ from llmux.cli import configured
 from llmux.cli.address import Address, address_of, health
 from llmux.cli.summary import show_origin
 from llmux.cli.terminal import Failure, heading, paint, table
+from llmux.clock import SystemClock
 from llmux.config.load import Loaded
-from llmux.config.schema import Config, Store
+from llmux.config.schema import Config, Secret, Store
 from llmux.gateway.budget import WindowUse, said
 
 HELP = """Find what is broken, and say how to mend it.
 
 Every provider is asked for its models (3 s each at most, no tokens spent), and so is the gateway, if it runs. What
-rests after failures, and until when, is read from the store that the gateway writes. The exit code is 1 when something
-is broken, 2 when the configuration does not hold.
+rests after failures, and until when, is read from the store that the gateway writes, which must answer. The exit code
+is 1 when something is broken, 2 when the configuration does not hold.
 """
 
 # A provider's state -> what to do about it.
@@ -43,8 +45,9 @@ def doctor(*, config: Path | None) -> None:
     show_origin(loaded)
     faults = [*_certificate(loaded.config)]
     _gateway(address_of(loaded.config))
-    told, store_fault = asyncio.run(_examine(loaded))
-    faults += [*store_fault, *_providers(told["providers"])]
+    store_faults = asyncio.run(_store(loaded.config.store.url.reveal()))
+    told = asyncio.run(_examine(loaded))
+    faults += [*store_faults, *_providers(told["providers"])]
     _backends(told["backends"])
     if faults:
         raise Failure("\n  ".join(["this is broken:", *faults]))
@@ -62,7 +65,8 @@ def _certificate(config: Config) -> Iterable[str]:
 
 
 def _gateway(address: Address) -> None:
-    told = health(address, deep=True, patience=GATEWAY_PATIENCE_S)
+    # Without a token of the configuration's it may not be asked more than whether it lives.
+    told = health(address, deep=True, patience=GATEWAY_PATIENCE_S) or health(address)
     if told is None:
         click.echo(f"Gateway: none answers at {address.url} (llmux start)")
         return
@@ -71,19 +75,39 @@ def _gateway(address: Address) -> None:
     click.echo(f"Gateway: {version} answers at {address.url}: {told['status']}{older}")
 
 
-async def _examine(loaded: Loaded) -> tuple[dict[str, Any], list[str]]:
-    """What the house itself knows and sees, as its health page tells it; and what is wrong with its store."""
+async def _store(url: str) -> list[str]:
+    """Shows where the store is and whether it answers; what is broken."""
+    from llmux.store.base import StoreError, StoreNotOpenedError
+    from llmux.store.open import open_store, shown
+
+    clock, place = SystemClock(), shown(url, os.environ)
+    try:
+        store = open_store(url, clock, os.environ)
+        began = clock.monotonic()
+        try:
+            await store.add({}, {})
+        finally:
+            await store.close()
+    except StoreNotOpenedError as error:
+        return [f"store: {error}"]
+    except StoreError as error:
+        click.echo(f"Store: {place}: away")
+        return [f"store: {error}. Does {place} run? Until it answers, each process keeps limits by what it knows"]
+    click.echo(f"Store: {place} answers in {(clock.monotonic() - began) * 1000:.1f} ms")
+    return []
+
+
+async def _examine(loaded: Loaded) -> dict[str, Any]:
+    """What the house itself knows and sees, as its health page tells it: without its store, where that is broken."""
     from llmux.cli.inside import inside
     from llmux.store.base import StoreNotOpenedError
 
     try:
         async with inside(loaded) as house:
             told: dict[str, Any] = msgspec.to_builtins(await house.services.health(True))
-            return told, []
-    except StoreNotOpenedError as error:
-        in_memory = replace(loaded, config=replace(loaded.config, store=Store(url="memory:")))
-        told, _ = await _examine(in_memory)
-        return told, [f"store: {error}"]
+            return told
+    except StoreNotOpenedError:
+        return await _examine(replace(loaded, config=replace(loaded.config, store=Store(url=Secret("memory:")))))
 
 
 def _providers(told: Mapping[str, Mapping[str, str]]) -> Iterable[str]:

@@ -29,12 +29,16 @@ for as long as the client runs. What stands after CLIENT is the client's own.
   llmux launch codex --model claude-sonnet-4-6
   llmux launch --config work.toml claude --model sonnet
   eval "$(llmux launch --print claude)"     in this shell, from now on
+  LLMUX_KEY=lmx-... llmux launch claude     with an API key of your own (llmux keys)
 
 CLIENT is one of: CLIENTS.
 """
 
 # Sent where no token is configured: clients insist on having one.
 ANY_TOKEN = "llmux"  # noqa: S105 - not a secret
+# Where a person has their own API key.
+KEY_VARIABLE = "LLMUX_KEY"
+NEEDS_KEY = f"this gateway wants an API key: llmux keys create NAME makes one. Set it as {KEY_VARIABLE}."
 
 
 @click.command(
@@ -67,8 +71,16 @@ def launch(ctx: click.Context, *, config: Path | None, only_print: bool, client:
 
 
 def _for_clients(config: Config) -> Address:
-    """The gateway's address with something as a token, unless the client's own login is passed on to a provider."""
+    """The gateway's address with something as a token, unless the client's own login is passed on to a provider.
+
+    Raises:
+        Failure: a key is needed, and there is none.
+    """
     address = address_of(config)
+    if own := os.environ.get(KEY_VARIABLE):
+        return replace(address, token=own)
+    if config.api_key_required and not address.token:
+        raise Failure(NEEDS_KEY)
     passed_on = any(provider.api_key.reveal() == "client" for provider in config.provider.values())
     return address if address.token or passed_on else replace(address, token=ANY_TOKEN)
 

@@ -58,7 +58,8 @@ def models(*, config: Path | None, providers: Sequence[str], refresh: bool, as_j
 
 async def _look(loaded: Loaded, providers: Sequence[str], *, anew: bool) -> dict[str, Any]:
     """What is known of providers and models, as a JSON object."""
-    from llmux.app import furnish, open_ground
+    from llmux.app import furnish
+    from llmux.ground import open_ground
     from llmux.routing.offers import offers
 
     async with open_ground(loaded, Voice()) as ground:

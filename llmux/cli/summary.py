@@ -41,7 +41,7 @@ def show_backends(assembled: Assembled) -> None:
 
 def show_clients(config: Config, url: str) -> None:
     """How to point clients at the gateway."""
-    token = "YOUR_TOKEN" if config.tokens else "any"
+    token = "YOUR_TOKEN" if config.tokens or config.api_key_required else "any"
     heading("Point a client at it")
     click.echo(f"  Claude Code   ANTHROPIC_BASE_URL={url} ANTHROPIC_AUTH_TOKEN={token} claude")
     click.echo(f"  OpenAI SDKs   OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={token} python app.py")

@@ -37,23 +37,28 @@ def heading(text: str) -> None:
     click.echo(paint(text, bold=True))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows under their columns. Cells are single lines."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int | None = None) -> None:
+    """Rows under their columns. Cells are single lines; those behind the first `words` are numbers, if any are."""
+    numbers = range(len(columns) if words is None else words, len(columns))
     if on_terminal():
-        _boxed(columns, rows)
+        _boxed(columns, rows, numbers)
         return
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row in (columns, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = zip(row, widths, strict=True)
+        aligned = (cell.rjust(width) if at in numbers else cell.ljust(width) for at, (cell, width) in enumerate(cells))
+        click.echo("  ".join(aligned).rstrip())
 
 
-def _boxed(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _boxed(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: range) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    boxed = Table(*columns, box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    boxed = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for at, column in enumerate(columns):
+        boxed.add_column(column, justify="right" if at in numbers else "left", no_wrap=at in numbers)
     for row in rows:
         boxed.add_row(*map(Text, row))
     Console().print(boxed)

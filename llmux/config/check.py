@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -21,10 +21,21 @@ Found = tuple[Path, str]  # a problem: where, and what
 
 APIS = (*DIALECTS, "demo")
 STORES = ("memory:", "sqlite:")
+# The schemes of a Redis, and the options that its URL may have; the form of each, for people.
+REDIS: Mapping[str, frozenset[str]] = {
+    "redis": frozenset(),
+    "rediss": frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}),
+    "unix": frozenset({"db"}),
+}
+REDIS_FORMS = (
+    'expected "redis://[user:password@]host[:port][/db]", "rediss://..." with TLS, or "unix://[user:password@]/path"; '
+    "what is special in a password is written %XX"
+)
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 HEADER_VALUE = re.compile(r"[^\r\n\x00]*")
 OPEN_TO_ALL = (
-    "{host} is not loopback, and whoever reaches it could use your keys: add [tokens], or say allow_anonymous = true"
+    "{host} is not loopback, and whoever reaches it could use your keys: add [tokens], or api_key_required = true and "
+    "an admin_key to make keys with, or say allow_anonymous = true"
 )
 
 
@@ -38,6 +49,7 @@ def check(config: Config, rows: Mapping[str, Row], exists: Callable[[str], bool]
     yield from _roles(config)
     yield from _tokens(config)
     yield from _server(config, exists)
+    yield from _observers(config)
     yield from _lists(config)
 
 
@@ -159,17 +171,34 @@ def _tokens(config: Config) -> Iterator[Found]:
 
 
 def _server(config: Config, exists: Callable[[str], bool]) -> Iterator[Found]:
-    if not (is_loopback(config.host) or config.tokens or config.allow_anonymous):
+    guarded = config.tokens or (config.api_key_required and config.admin_key.reveal())
+    if not (is_loopback(config.host) or guarded or config.allow_anonymous):
         yield ("host",), OPEN_TO_ALL.format(host=config.host or "every address")
+    if config.api_key_required and not guarded and config.store.url == "memory:":
+        yield ("api_key_required",), "nobody could make a key: set admin_key, or a store that outlives the process"
     for key in ("ssl_key_file", "ssl_cert_file") if config.https_enabled else ():
         path = getattr(config, key)
         if not path:
             yield (key,), "missing: HTTPS needs it; bin/cert makes a pair"
         elif not exists(path):
             yield (key,), f"no such file: {path}"
-    if not config.store.url.startswith(STORES):
-        planned = config.store.url.startswith(("redis:", "rediss:"))
-        yield ("store", "url"), "Redis arrives later; " * planned + 'expected "memory:" or "sqlite:[path]"'
+    yield from ((("store", "url"), said) for said in _store(config.store.url.reveal()))
+
+
+def _store(url: str) -> Iterator[str]:
+    scheme = url.partition(":")[0]
+    if scheme in REDIS:
+        if not _is_redis(url, REDIS[scheme]):
+            yield REDIS_FORMS
+    elif not url.startswith(STORES):
+        yield 'expected "memory:", "sqlite:[path]" or "redis://host:port/db"'
+
+
+def _observers(config: Config) -> Iterator[Found]:
+    if config.metrics.auth == "admin" and not config.admin_key.reveal():
+        yield ("metrics", "auth"), 'needs an admin_key, or nobody could scrape; "token" lets clients in'
+    if config.otel.endpoint and not _is_url(config.otel.endpoint):
+        yield ("otel", "endpoint"), 'expected the address of a collector, such as "http://localhost:4318"'
 
 
 def _lists(config: Config) -> Iterator[Found]:
@@ -193,6 +222,20 @@ def _is_url(text: str) -> bool:
         return False
     plain = not (parts.query or parts.fragment or re.search(r"\s", text))
     return parts.scheme in ("http", "https") and bool(parts.hostname) and port_fits and plain
+
+
+def _is_redis(url: str, options: frozenset[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_fits = parts.port is None or parts.port > 0
+        asked = parse_qs(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        placed = not parts.hostname and len(parts.path) > 1 and asked.get("db", ["0"])[0].isdecimal()
+    else:
+        placed = bool(parts.hostname) and re.fullmatch(r"/?\d*", parts.path) is not None
+    return placed and port_fits and asked.keys() <= options and not (parts.fragment or re.search(r"\s", url))
 
 
 def _is_network(text: str) -> bool:

@@ -40,11 +40,14 @@ APIS: Mapping[str, str] = {
 }
 COMMANDS_LATER = "a local command cannot be a backend yet; remove it, or name a provider with a base_url"
 # Their environment variables -> our keys; those that say more than that are in `spoken`.
-VARIABLES: Mapping[str, Path] = {"PORT": ("port",), "ADMIN_KEY": ("admin_key",)}
-WITHOUT_EFFECT: Mapping[str, str] = {
-    "CACHE_TTL": "answers cannot be kept yet",
-    "CACHE_MAX_SIZE": "answers cannot be kept yet",
+VARIABLES: Mapping[str, Path] = {
+    "PORT": ("port",),
+    "ADMIN_KEY": ("admin_key",),
+    "CACHE_MAX_SIZE": ("cache", "max_entries"),
 }
+# Those that say how answers are kept. That they are is for [cache] to say: nobody's answers are kept unasked.
+OF_THE_CACHE = ("CACHE_TTL", "CACHE_MAX_SIZE")
+NO_CACHE = "{} has no effect: no answers are kept; [cache] enabled = true, or LLMUX_CACHE_ENABLED=true, keeps them"
 YES = ("true", "1", "yes")
 
 
@@ -62,14 +65,19 @@ def spoken(env: Mapping[str, str]) -> Mapping[str, tuple[Path, str]]:
     said = {name: (path, env[name]) for name, path in VARIABLES.items() if env.get(name)}
     if env.get("REQUEST_TIMEOUT"):
         said["REQUEST_TIMEOUT"] = (("request_timeout",), _seconds(env["REQUEST_TIMEOUT"]))
+    if ttl := env.get("CACHE_TTL"):
+        off = ttl.strip("0.") == ""
+        said["CACHE_TTL"] = (("cache", "enabled"), "false") if off else (("cache", "ttl"), _seconds(ttl))
     if env.get("API_KEY_REQUIRED", "").lower() in YES:
-        said["API_KEY"] = (("tokens", "api_key"), env.get("API_KEY", ""))
+        said["API_KEY_REQUIRED"] = (("api_key_required",), "true")
+        if env.get("API_KEY"):  # else keys are made at run time
+            said["API_KEY"] = (("tokens", "api_key"), env["API_KEY"])
     return said
 
 
-def notices(env: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence for each of their variables that has no effect."""
-    return tuple(f"{name} has no effect: {why}" for name, why in WITHOUT_EFFECT.items() if name in env)
+def notices(env: Mapping[str, str], *, cache: bool) -> tuple[str, ...]:
+    """A sentence for each of their variables that has no effect. `cache`: answers are kept."""
+    return () if cache else tuple(NO_CACHE.format(name) for name in OF_THE_CACHE if env.get(name))
 
 
 def ollama_address(host: str) -> str:

@@ -138,7 +138,7 @@ def _with_row(name: str, provider: Provider, tables: Tables, env: Mapping[str, s
 
 def _completed(loaded: Loaded, place: _Place, has_backends: bool) -> Loaded:
     """With backends for the providers that are there or, without any, for what is found; unless some are written."""
-    config, tables, notices = loaded.config, loaded.tables, legacy.notices(place.env)
+    config, tables, notices = loaded.config, loaded.tables, legacy.notices(place.env, cache=loaded.config.cache.enabled)
     first = place.env.get("DEFAULT_PROVIDER", "")
     if has_backends:
         return replace(loaded, notices=(*notices, *([ORDER_DECIDES] if first else [])))

@@ -41,7 +41,7 @@ def spelled(path: Path) -> str:
 def hint(name: str, known: Iterable[str]) -> str:
     """What `name` may have been meant to be: the nearest of `known`, or all of them."""
     known = list(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1)
+    near = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.lower(), known, n=1)
     if near:
         return f'did you mean "{near[0]}"?'
     return f"known: {', '.join(sorted(known))}" if known else "there is none"

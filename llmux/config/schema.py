@@ -16,6 +16,7 @@ Span = Annotated[float, msgspec.Meta(ge=0)]  # s; 0: not at all
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]  # of a whole
 Cost = Literal["", "free", "subscription", "paid"]  # what a request costs its owner; "": nobody said
+Dollars = Annotated[float, msgspec.Meta(ge=0)]  # US dollars per million tokens
 Spend = Literal["ask", "allow", "never"]
 Policy = Literal[  # in which order the backends that fit are asked
     "first", "round_robin", "weighted", "weighted_round_robin", "random_choose", "least_inflight", "latency", "sticky"
@@ -49,7 +50,7 @@ class Secret(str):
 class Store(Section):
     """Where windows, cooldowns and learnt fields are kept."""
 
-    url: str = "sqlite:"  # memory: | sqlite:[path]
+    url: Secret = Secret("sqlite:")  # memory: | sqlite:[path] | redis://host:port/db; it may hold a password
 
 
 class Provider(Section):
@@ -71,6 +72,22 @@ class Provider(Section):
     enabled: bool = True
 
 
+class Tariff(Section):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Dollars
+    output: Dollars
+    cache_read: Dollars | None = None  # None: as input
+    cache_write: Dollars | None = None
+    cache_write_1h: Dollars | None = None  # None: as cache_write
+
+
+class Price(Tariff, kw_only=True):
+    """What models cost whose names are alike."""
+
+    model: str  # a glob of the backend's name of the model
+
+
 class Backend(Section):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
@@ -89,12 +106,19 @@ class Backend(Section):
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None
     max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
     window: Literal["sliding", "calendar"] = "sliding"
     rps: Positive | None = None
     rpm: Positive | None = None
     concurrent: Amount | None = None
     weight: Count = 1
     cost: Cost = ""  # "": as its provider's
+    price: Tariff | None = None  # None: as [[price]] says, else the built-in table
     key_delete: list[str] = []  # in the file, as every list of strings, also a single string
     key_add: dict[str, object] = {}
     key_rename: dict[str, str] = {}
@@ -129,6 +153,20 @@ class Token(Section):
     max_usd: Positive | None = None  # in all
 
 
+class Cache(Section):
+    """Answers that are told again to whoever asks exactly the same."""
+
+    enabled: bool = False
+    ttl: Positive = 300  # s for which an answer is told again
+    max_mb: Positive = 64  # of all answers, in the memory of each worker
+    max_entries: Amount = 10_000  # there
+    max_entry_mb: Positive = 1  # of one answer; a larger one is not kept
+    shared: Literal["client", "all"] = "client"  # who hears an answer again: who got it, or every client
+    by_backend: bool = False  # only an answer of the backend that would be asked now
+    tools: bool = False  # also where the model may call tools
+    store: bool = True  # a store that machines share holds them too
+
+
 class Media(Section):
     """What clients point at, for backends that follow no links."""
 
@@ -157,6 +195,31 @@ class Conversation(Section):
     reasoning: Span = 3600  # s; the reasoning of a turn, for clients that do not bring it back
 
 
+class Http(Section):
+    """How long, and for how much, a client's connection is borne."""
+
+    head_timeout: Positive = 30  # s for a TLS handshake, and for a request's line and headers
+    body_timeout: Positive = 30  # s; in each, a body brings 512 bytes a second or its end
+    client_timeout: Positive = 120  # s in which a client takes nothing of its answer
+    connection_timeout: Positive = 630  # s between two requests; longer than a load balancer's own
+    max_connections: Count = 0  # at once, of one worker; 0: as many as come
+    max_header_kb: Amount = 16  # of the request line, and of each header
+    max_headers: Amount = 128
+
+
+class Metrics(Section):
+    """What is counted for Prometheus, at /metrics."""
+
+    enabled: bool = True
+    auth: Literal["auto", "none", "token", "admin"] = "auto"  # who may scrape; auto: admin, if there is an admin_key
+
+
+class Otel(Section):
+    """Traces and metrics for an OpenTelemetry collector. Off unless `endpoint` names one."""
+
+    endpoint: str = ""  # http or https, without the path of a signal: "http://localhost:4318"
+
+
 class Cors(Section):
     """Which web pages may call llmux from a browser. Off unless `origins` names some."""
 
@@ -176,6 +239,7 @@ class Config(Section):
     keepalive: Positive = 10  # s of silence before the client is sent a keep-alive
     max_retries: Count = 2  # tries at the same backend after the first
     max_body_mb: Positive = 64
+    drain_delay: Span = 0  # s between "not ready" and the end of listening, at a stop
     drain_timeout: Span = 30  # s given to open answers at a stop
     auto_cache: bool = True  # cache marks for backends that want them, where the client's dialect has none
     tool_repair: bool = True  # calls that stray from their tool's schema are put right
@@ -186,14 +250,21 @@ class Config(Section):
     ssl_key_file: str = ""
     ssl_cert_file: str = ""
     allow_anonymous: bool = False
+    api_key_required: bool = False  # true: nobody comes in without a token or an API key
     admin_key: Secret = Secret()
+    login_attempts: Count = 20  # wrong keys of one address in a minute, after which it waits; 0: any number
     trusted_proxies: list[str] = []  # addresses or networks whose X-Forwarded-* count
     store: Store = Store()
     provider: dict[str, Provider] = {}
     backend: list[Backend] = []
+    price: list[Price] = []  # the last whose glob fits counts
     role: dict[str, Role] = {}
     tokens: dict[str, Token] = {}  # in the file also NAME = "key"
     routing: Routing = Routing()
     conversation: Conversation = Conversation()
+    cache: Cache = Cache()
     media: Media = Media()
+    http: Http = Http()
     cors: Cors = Cors()
+    metrics: Metrics = Metrics()
+    otel: Otel = Otel()

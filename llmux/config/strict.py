@@ -20,7 +20,6 @@ S = TypeVar("S", bound=Section)
 PLANNED: Mapping[tuple[type[Section] | None, str], str] = {
     (Provider, "command"): "a local command cannot be a provider yet; give the provider a base_url",
     (Provider, "args"): "a local command cannot be a provider yet; give the provider a base_url",
-    (None, "cache"): "answers cannot be kept yet; remove this table",
     (None, "workflow"): "workflows cannot be run yet; remove this table",
 }
 TYPE_NAMES: Mapping[type, str] = {dict: "a table", list: "a list"}
@@ -74,10 +73,11 @@ def _field(field: FieldInfo, value: Any, report: Report, path: Path) -> Any:
     """One field's value, or UNSET when it is wrong."""
     path = (*path, field.name)
     origin, inner = typing.get_origin(field.type), typing.get_args(field.type)
-    if isinstance(field.type, type) and issubclass(field.type, Section):
-        return read(field.type, value, report, path) or msgspec.UNSET
-    if inner and isinstance(inner[-1], type) and issubclass(inner[-1], Section):
-        return (_listed if origin is list else _named)(inner[-1], value, report, path)
+    section = next(
+        (each for each in (field.type, *inner) if isinstance(each, type) and issubclass(each, Section)), None
+    )
+    if section is not None:
+        return {list: _listed, dict: _named}.get(origin, _single)(section, value, report, path)
     if field.type == list[str] and isinstance(value, str):
         value = [value]
     try:
@@ -85,6 +85,11 @@ def _field(field: FieldInfo, value: Any, report: Report, path: Path) -> Any:
     except msgspec.ValidationError as error:
         report(path, complaint(error, field.type))
         return msgspec.UNSET
+
+
+def _single(kind: type[S], value: Any, report: Report, path: Path) -> Any:
+    """A section; UNSET when it cannot be read."""
+    return read(kind, value, report, path) or msgspec.UNSET
 
 
 def _listed(kind: type[S], value: Any, report: Report, path: Path) -> Any:

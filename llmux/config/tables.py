@@ -1,6 +1,6 @@
-"""The built-in tables: the providers that llmux knows by name, and what models accept. Read once, then values.
+"""The built-in tables: the providers that llmux knows by name, what models accept and what they cost. Read once.
 
-It reads only what ships in the package. `providers.toml` and `profiles.toml` say what their columns mean.
+It reads only what ships in the package; each file says what its columns mean.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from llmux.ir.capability import Profile
+from llmux.ir.price import Price
 from llmux.ir.value import Value
 
 # What the configuration calls a dialect -> the dialect.
@@ -57,11 +58,24 @@ class Rule(Value):
         )
 
 
+class Priced(Value):
+    """A row of `prices.toml`: where it holds, and the price there."""
+
+    price: Price
+    provider: tuple[str, ...] = ()
+    model: str = ""
+
+    def holds(self, provider: str, model: str) -> bool:
+        """Whether it is the price of this model at this provider, if no later row is."""
+        return (not self.provider or provider in self.provider) and bool(re.search(self.model, model, re.IGNORECASE))
+
+
 class Tables(Value):
-    """Both tables. `providers` by name, in the order of the file."""
+    """All tables. `providers` by name, in the order of the file."""
 
     providers: Mapping[str, Row]
     rules: tuple[Rule, ...]
+    prices: tuple[Priced, ...] = ()
 
     def profile(self, dialect: str, provider: str, model: str, told: Mapping[str, Any] | None = None) -> Profile:
         """What `model` accepts: the fields of every rule that holds, later ones over earlier ones.
@@ -75,12 +89,17 @@ class Tables(Value):
                 fields |= rule.fields
         return msgspec.convert(fields, Profile)
 
+    def price(self, provider: str, model: str) -> Price | None:
+        """What `model` costs at the provider of this row, by the last row that holds; None where nobody knows."""
+        return next((row.price for row in reversed(self.prices) if row.holds(provider, model)), None)
+
 
 def builtin() -> Tables:
     """The tables that ship with llmux."""
     rules = tomllib.loads(_shipped("profiles.toml"))["profile"]
     rows = tomllib.loads(_shipped("providers.toml"))
-    return Tables(msgspec.convert(rows, dict[str, Row]), tuple(map(_rule, rules)))
+    prices = tomllib.loads(_shipped("prices.toml"))["price"]
+    return Tables(msgspec.convert(rows, dict[str, Row]), tuple(map(_rule, rules)), tuple(map(_priced, prices)))
 
 
 def template() -> str:
@@ -98,6 +117,11 @@ def key_of(row: Row, env: Mapping[str, str]) -> str:
 def _rule(row: Mapping[str, Any]) -> Rule:
     where = {name: row[name] for name in ("dialect", "provider", "model") if name in row}
     return msgspec.convert({**where, "fields": {name: row[name] for name in row if name not in where}}, Rule)
+
+
+def _priced(row: Mapping[str, Any]) -> Priced:
+    where = {name: row[name] for name in ("provider", "model") if name in row}
+    return msgspec.convert({**where, "price": {name: row[name] for name in row if name not in where}}, Priced)
 
 
 def _shipped(name: str) -> str:

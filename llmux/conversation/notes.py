@@ -1,26 +1,13 @@
 """The store as conversations use it: notes of a client, within bounds, asked for with patience. It decides nothing.
 
-After a fault the store is left alone for a moment, so that not every request waits for it. Notes are an aid or belong
-to one client; they are never worth more than a request's time.
+Notes are an aid or belong to one client; they are never worth more than a request's time.
 """
 
-import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
-from llmux.clock import Clock
 from llmux.ir.value import Value
-from llmux.store.base import Store, StoreError
-from llmux.telemetry import Listener, StoreFault
-
-Answer = TypeVar("Answer")
-
-# Seconds for one answer of the store. A store has a patience of its own, which is shorter; this one is the request's.
-PATIENCE = 1.5
-
-# Seconds for which a store that failed is not asked again.
-AWAY_FOR = 1.0
+from llmux.store.archive import Archive
 
 # Between two looks at how much is kept, that share of the bound may come on top of it, in each worker.
 SLACK = 1 / 16
@@ -31,36 +18,6 @@ class Bounds(Value):
 
     client: int
     total: int
-
-
-class Archive:
-    """The store at arm's length: who asks waits `patience` seconds at most, and is told at once when it is away."""
-
-    def __init__(self, store: Store, clock: Clock, tell: Listener, patience: float = PATIENCE) -> None:
-        self._store, self._clock, self._tell, self._patience = store, clock, tell, patience
-        self._asked_again_at = 0.0  # monotonic seconds
-        self._away = False
-
-    async def ask(self, verb: Callable[[Store], Awaitable[Answer]]) -> Answer:
-        """What the store says. Raises StoreError: it fails, takes too long, or did so a moment ago."""
-        if self._clock.monotonic() < self._asked_again_at:
-            raise StoreError("the store is away")
-        try:
-            async with asyncio.timeout(self._patience):
-                answer = await verb(self._store)
-        except TimeoutError:
-            raise self._fault(StoreError(f"the store did not answer within {self._patience} s")) from None
-        except StoreError as error:
-            raise self._fault(error) from None
-        self._away = False
-        return answer
-
-    def _fault(self, error: StoreError) -> StoreError:
-        self._asked_again_at = self._clock.monotonic() + AWAY_FOR
-        if not self._away:
-            self._away = True
-            self._tell(StoreFault(str(error)))
-        return error
 
 
 class Notes:

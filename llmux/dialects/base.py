@@ -103,6 +103,16 @@ class DecodeRequest(Protocol):
         """`at` matters to dialects that have the model's name in the path."""
 
 
+class Metering(Value):
+    """How a stream in the verbatim lane is made to tell its usage where its client did not ask for that.
+
+    `ask` are keys of the request, each over what its client said there; `decoder` keeps to itself what it gets by it.
+    """
+
+    ask: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    decoder: Callable[[], Decoder]
+
+
 class Form(Value, kw_only=True):
     """One way of asking in a dialect, and of being answered: chat and generate are two forms of Ollama.
 
@@ -120,6 +130,7 @@ class Form(Value, kw_only=True):
     encoder: Callable[[AnswerForm], Encoder]
     verbatim: Callable[[], Decoder]
     verbatim_response: Callable[[bytes], Verbatim]
+    metering: Metering | None = None  # None: its streams tell their usage unasked
 
 
 class Counting(Value):

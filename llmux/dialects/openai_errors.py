@@ -39,6 +39,7 @@ KINDS: Mapping[str, Row] = {
     "not_found": Row(REQUEST, "unknown_url"),
     "model_not_found": Row(REQUEST, "model_not_found"),
     "method_not_allowed": Row(REQUEST, "method_not_supported"),
+    "slow": Row(REQUEST, "request_timeout"),
     "too_large": Row(REQUEST, "request_too_large"),
     "context_length": Row(REQUEST, "context_length_exceeded"),
     "field_refused": Row(REQUEST, "unsupported_parameter"),

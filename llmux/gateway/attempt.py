@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from llmux.clock import Clock
-from llmux.dialects.base import Dialect, Form
+from llmux.dialects.base import Decoder, Dialect, Form
 from llmux.errors import BackendGarbled, GatewayError
 from llmux.gateway.answer import Answer, WholeAnswer, read_all
 from llmux.gateway.outbound import Outgoing, Recipient, prepare
@@ -28,12 +28,16 @@ UNSEEN = ("anthropic-ratelimit-unified-", "openai-organization", "openai-project
 
 
 class Route(Value):
-    """A way to a provider: who it is, how it is reached, and why it lets us in. `sign` gives the headers that do so."""
+    """A way to a provider: who it is, how it is reached, and why it lets us in. `sign` gives the headers that do so.
+
+    `hear` is told the head of every answer: whose it is, the backend's name, its status and its headers.
+    """
 
     dialect: Dialect
     transport: Transport
     sign: Callable[[Context], Mapping[str, str]]
     maker: str = ""
+    hear: Callable[[str, int, Mapping[str, str]], None] = lambda _backend, _status, _headers: None
 
 
 class Attempt(Value):
@@ -71,6 +75,7 @@ async def attempt(request: Request, context: Context, to: Recipient, route: Rout
     deadline = clock.monotonic() + patience
     headers = {"content-type": "application/json", **outgoing.headers, **route.sign(context)}
     reply = await route.transport.open(Call(outgoing.path, headers, outgoing.body), patience)
+    route.hear(to.backend.name, reply.status, reply.headers)
     meant = None if outgoing.verbatim else _normaliser(request, to, outgoing.unstopped)
     try:
         answer = await _begin(reply, _Asked(request, outgoing, route.dialect, meant), clock, deadline)
@@ -120,13 +125,17 @@ async def _begin(reply: Reply, asked: _Asked, clock: Clock, deadline: float) -> 
     form = dialect.form(request.form if outgoing.verbatim else "")
     if _streams(request, reply.headers.get("content-type", ""), form):
         verbatim = outgoing.verbatim and request.stream
-        decoder = form.verbatim() if verbatim else dialect.decoder(outgoing.names)
+        decoder = _verbatim(form, outgoing) if verbatim else dialect.decoder(outgoing.names)
         return Answer(reply, decoder, clock, deadline, asked.normaliser)
     body = await read_all(reply, clock, deadline, ANSWER_LIMIT)
     if outgoing.verbatim and not request.stream:
         return WholeAnswer((form.verbatim_response(body),))
     events = tuple(explode(dialect.decode_response(body, outgoing.names)))
     return WholeAnswer(asked.normaliser.feed(events) if asked.normaliser else events)
+
+
+def _verbatim(form: Form, outgoing: Outgoing) -> Decoder:
+    return form.verbatim() if outgoing.metering is None else outgoing.metering.decoder()
 
 
 def _streams(request: Request, content_type: str, form: Form) -> bool:

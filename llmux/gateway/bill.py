@@ -56,8 +56,8 @@ class Bill:
             tokens=usage.input_tokens + usage.output_tokens, usd=price.usd(usage) if price else 0.0, requests=1
         )
 
-    def settle(self, backend: Backend, hold: Hold, usage: Usage, *, complete: bool) -> None:
-        """An answer is over: count what it took, and tell."""
+    def settle(self, backend: Backend, hold: Hold, usage: Usage, *, complete: bool, began: float) -> None:
+        """An answer is over, whose try `began` then (monotonic seconds): count what it took, and tell."""
         model, client = backend_model(backend, self._model), self._context.client
         price = self._parts.price_of(backend, model)
         usd = None if price is None else price.usd(usage)
@@ -72,6 +72,7 @@ class Bill:
                 usage=usage,
                 usd=usd,
                 complete=complete,
+                took_s=self._parts.clock.monotonic() - began,
                 user=client.user,
                 project=client.project,
             )

@@ -1,11 +1,12 @@
 """The store as the ledger uses it: asked with patience, written to behind the requests, done without while it is away.
 
-After a fault nobody on a request's path asks again until `flush`, which the ledger calls in the background, has heard
-from the store. What could not be written is owed and written then. It decides nothing.
+What is owed is written soon, by `write_soon`. After a fault nobody asks again until `flush`, which the ledger calls in
+the background, has heard from the store; what could not be written is owed and written then. It decides nothing.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import msgspec
@@ -21,6 +22,10 @@ Kept = TypeVar("Kept")
 PATIENCE = 1.5
 
 
+# Seconds from the first thing that is owed until all that is owed by then is written: how much a kill may lose.
+SOON = 0.05
+
+
 class Books:
     """Reads and writes, with an eye on whether the store is there."""
 
@@ -29,6 +34,8 @@ class Books:
         self._away = False
         self._owed: dict[str, tuple[float, float]] = {}  # counter -> (delta, expires)
         self._unwritten: dict[str, tuple[bytes, float] | None] = {}  # note -> (value, expires); None: to be removed
+        self._owing = asyncio.Event()
+        self._one_writes = asyncio.Lock()  # two at once could bring an older note last
 
     async def ask(self, verb: Callable[[Store], Awaitable[Answer]]) -> Answer:
         """What the store says. Raises StoreError: it fails, takes too long, or was away when last asked."""
@@ -39,25 +46,46 @@ class Books:
     def owe(self, counter: str, delta: float, expires: float) -> None:
         """Add to a counter, later."""
         self._owed[counter] = (self.owed(counter) + delta, expires)
+        self._owing.set()
 
     def owed(self, counter: str) -> float:
         """What is still to be added to it."""
         return self._owed.get(counter, (0.0, 0.0))[0]
 
+    def forgive(self, which: Callable[[str], bool]) -> None:
+        """Add nothing any more to these counters."""
+        self._owed = {key: debt for key, debt in self._owed.items() if not which(key)}
+
     def write(self, note: str, value: bytes, expires: float) -> None:
         """Keep a note, later."""
         self._unwritten[note] = (value, expires)
+        self._owing.set()
 
     def erase(self, note: str) -> None:
         """Forget a note, later."""
         self._unwritten[note] = None
+        self._owing.set()
 
     def unwritten(self, note: str) -> bool:
         """Whether a note is still to be written or erased."""
         return note in self._unwritten
 
+    async def write_soon(self) -> None:
+        """Write what is owed a moment after it is, until cancelled. While the store is away `flush` finds it again."""
+        while True:
+            await self._owing.wait()
+            await self._clock.sleep(SOON)
+            self._owing.clear()
+            if not self._away:
+                with suppress(StoreError):  # told; and owed again
+                    await self.flush()
+
     async def flush(self) -> None:
         """Write what there is to write. Raises StoreError: the store is away; the rest is written another time."""
+        async with self._one_writes:
+            await self._flush()
+
+    async def _flush(self) -> None:
         for key, note in list(self._unwritten.items()):
             await self._ask(_writing(key, note))
             if self._unwritten.get(key) is note:  # else it has changed meanwhile, and is still to be written
@@ -70,14 +98,15 @@ class Books:
     async def _pay(self) -> None:
         """Add what is owed, and be it nothing: it tells whether the store can be written to.
 
-        While an addition is under way it is owed no more. If the store's answer is lost it may be counted twice.
+        While an addition is under way it is owed no more. If the store's answer is lost, or is not waited for because
+        this process stops, it may be counted twice.
         """
         now = self._clock.now()
         paid = {key: debt for key, debt in self._owed.items() if debt[1] > now}
         self._owed = {}
         try:
             await self._ask(lambda store: store.add(_column(paid, 0), _column(paid, 1)))
-        except StoreError:
+        except (StoreError, asyncio.CancelledError):
             for key, (delta, expires) in paid.items():
                 self.owe(key, delta, expires)
             raise

@@ -13,7 +13,7 @@ from llmux.errors import OurLimit
 from llmux.gateway.books import Books
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
-from llmux.routing.windows import Slot, slot, wait
+from llmux.routing.windows import Slot, belongs, slot, used, wait
 from llmux.store.base import StoreError
 
 SPANS: Mapping[int, str] = {
@@ -143,6 +143,11 @@ class Budget:
                 raise charge.error(f"{charge.whose} has used up its {said(place.window)}", retry_after=retry_after)
         return reservations
 
+    def forget(self, account: str) -> None:
+        """Its windows have been emptied in the store: know nothing of them, and owe it nothing."""
+        self._seen = {key: seen for key, seen in self._seen.items() if not belongs(account, key)}
+        self._books.forgive(lambda key: belongs(account, key))
+
     async def refresh(self) -> None:
         """Look at what is watched, as the store has it. Raises StoreError."""
         now = self._clock.now()
@@ -198,10 +203,8 @@ class Budget:
 
     def _use(self, place: _Place, now: float) -> WindowUse:
         window, s = place.window, place.slot
-        used = self._value(s.current, now)
-        if window.seconds != FOREVER and window.kind == "sliding":
-            used += self._value(s.previous, now) * (1 - now % window.seconds / window.seconds)
-        return WindowUse(window.seconds, window.kind, window.limit, used, self._wait(place, now), window.unit)
+        so_far = used(window, now, self._value(s.previous, now), self._value(s.current, now))
+        return WindowUse(window.seconds, window.kind, window.limit, so_far, self._wait(place, now), window.unit)
 
 
 def said(window: Window | WindowUse) -> str:

@@ -59,7 +59,7 @@ class Embedder:
         opened = Opened(won.backend.name, model, won.attempts, won.answer.outbound.warnings)
         told = won.answer.vectors.input_tokens
         usage = Usage(told or _count(request.inputs), estimated=not told)
-        bill.settle(won.backend, won.hold, usage, complete=True)
+        bill.settle(won.backend, won.hold, usage, complete=True, began=won.began)
         return opened, replace(won.answer.vectors, input_tokens=usage.input_tokens), usage
 
     async def _ask(self, request: EmbeddingRequest, context: Context, backend: Backend, step: Try) -> _Embedded:
@@ -76,6 +76,7 @@ class Embedder:
         call = Call(backend_path(embedding, model), headers, msgspec.json.encode(changed(outbound.body, to)))
         deadline = clock.monotonic() + backend.request_timeout
         reply = await route.transport.open(call, backend.request_timeout)
+        route.hear(backend.name, reply.status, reply.headers)
         limit = ANSWER_LIMIT if reply.status == 200 else ERROR_LIMIT  # noqa: PLR2004
         body = await read_all(reply, clock, deadline, limit)
         if reply.status != 200:  # noqa: PLR2004

@@ -79,7 +79,8 @@ class Gateway:
             self._report(request, plan, won, batch[-1])
         finally:
             self._parts.limits.leave(won.backend)
-            bill.settle(won.backend, won.hold, meter.usage(bill.prompt(won.backend)), complete=meter.complete)
+            usage = meter.usage(bill.prompt(won.backend))
+            bill.settle(won.backend, won.hold, usage, complete=meter.complete, began=won.began)
             await heard.close()
             if repairs := won.answer.repairs:  # of a stream the client has got the head before they were known
                 self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))

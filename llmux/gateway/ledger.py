@@ -1,11 +1,13 @@
 """The accounts of every backend and client: rate windows, rests after failures, fields that a backend refuses, and
-what is known of its conversations (`affinity`) and of its way of counting (`ratios`).
+what is known of its conversations (`affinity`), of its way of counting (`ratios`) and of what was used (`usage`).
 
 The rules are routing's (`windows`, `cooldown`), the numbers are the store's; this is the shell between them. What it
 knows is kept by name, so that it outlives a reload. A request never waits long for it and never fails for the store.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from llmux.clock import Clock
@@ -13,10 +15,24 @@ from llmux.errors import GatewayError
 from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Spend, WindowUse, one
+from llmux.gateway.hearsay import Hearsay
 from llmux.gateway.limits import Keeper
-from llmux.gateway.payer import NO_HOLD, NOBODY, Hold, Payer, account_of, account_of_client, count, hold
+from llmux.gateway.payer import (
+    NO_HOLD,
+    NOBODY,
+    OF_BACKENDS,
+    OF_CLIENTS,
+    Hold,
+    Payer,
+    account_of,
+    account_of_client,
+    count,
+    hold,
+)
 from llmux.gateway.ratios import Ratios
+from llmux.gateway.resets import Resets
 from llmux.gateway.track import Track
+from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
@@ -27,8 +43,7 @@ from llmux.routing.rules import READY, Condition
 from llmux.store.base import Store, StoreError
 from llmux.telemetry import CooldownEnded, CooldownStarted, FieldLearnt, Listener
 
-# Seconds between two looks at the store: how late one worker knows of another's cooldown, and how much a kill may lose
-# of what is written behind the requests (never a count of a window).
+# Seconds between two looks at the store: how late one worker knows of another's cooldown, and that it is back.
 REFRESH_EVERY = 1.0
 
 # Seconds for which failures are remembered after their rest: one that fails again within this rests for longer.
@@ -67,8 +82,11 @@ class Ledger:
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
         self.ratios = Ratios(self._books, clock)
+        self.usage = Usages(self._books, clock)
+        self.hearsay = Hearsay(clock)
         self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
         self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
+        self._resets = Resets(self._books, self._budget, clock)
 
     # --- before a request ---
 
@@ -165,6 +183,34 @@ class Ledger:
         self._budget.watch(account_of_client(client), client.windows)
         return self._budget.use(account_of_client(client), client.windows)
 
+    async def look_at(self, client: Client) -> tuple[WindowUse, ...]:
+        """The same, as the store has it now, if it answers."""
+        self.use_of(client)
+        with contextlib.suppress(StoreError):
+            await self._budget.refresh()
+        return self.use_of(client)
+
+    async def reset_backends(self, names: Collection[str]) -> None:
+        """Empty their windows and end their rests: here at once, in other workers when they next refresh.
+
+        Raises:
+            StoreError: windows are as they were.
+        """
+        await self._rests.refresh()
+        await self._resets.empty([f"{OF_BACKENDS}{name}" for name in names])
+        now = self._clock.now()
+        for key, rest in self._rests.values.items():
+            if key[0] in names:
+                self._rests.remove(key)
+                if rest.until > now:
+                    self._tell(CooldownEnded(key[0]))
+        await self._write()  # others hear of it at their next look
+
+    async def reset_client(self, name: str) -> None:
+        """Empty a client's windows, likewise. Raises StoreError."""
+        await self._resets.empty([f"{OF_CLIENTS}{name}"])
+        await self._write()
+
     def snapshot(self, backends: Iterable[Backend]) -> list[Standing]:
         """How each backend stands, as this process knows it; the next refresh looks at their windows."""
         now = self._clock.now()
@@ -178,17 +224,21 @@ class Ledger:
 
     async def run(self) -> None:
         """Share with the other workers, until cancelled."""
-        while True:
-            await self.refresh()
-            await self._clock.sleep(REFRESH_EVERY)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._books.write_soon())
+            while True:
+                await self.refresh()
+                await self._clock.sleep(REFRESH_EVERY)
 
     async def refresh(self, backends: Iterable[Backend] = ()) -> None:
         """Write what is to be written, and learn what others wrote; of `backends` the windows too, asked for or not."""
         for backend in backends:
             if backend.windows:
                 self._budget.watch(account_of(backend), backend.windows)
+        self.usage.write()
         try:
             await self._books.flush()
+            await self._resets.refresh()
             await self._rests.refresh()
             await self._learnt.refresh()
             await self.ratios.refresh()
@@ -198,12 +248,14 @@ class Ledger:
 
     async def close(self) -> None:
         """Write what is still to be written. The store stays open: it is its opener's to close."""
-        try:
-            await self._books.flush()
-        except StoreError:
-            return  # told; and there is no next time
+        await self._write()
 
     # --- inside ---
+
+    async def _write(self) -> None:
+        self.usage.write()
+        with contextlib.suppress(StoreError):  # told; if there is a next time, it may do better
+            await self._books.flush()
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
         rest = self._rest(backend.name, model, now) if self._rests.values else None

@@ -4,7 +4,7 @@ An answer that is complete is as long as its backend says. Of one that broke off
 so: then what passed is measured, so that nothing goes unpaid. Such figures are estimates, and say so.
 """
 
-import math
+import re
 
 from msgspec.structs import replace
 
@@ -12,19 +12,25 @@ from llmux.ir.events import Batch, Event, MessageEnd, MessageStart, PartDelta, U
 from llmux.ir.usage import Usage
 
 BYTES_PER_TOKEN = 4  # of text: a rule of thumb
+# What frames of any dialect hold their text in. It is looked for once a stream: what is around the text in one frame is
+# around it in all of them.
+SAID = re.compile(
+    rb'"(?:content|text|delta|thinking|reasoning_content|reasoning|partial_json|arguments|response|refusal)": ?'
+    rb'"((?:[^"\\]|\\.)+)"'
+)
 
 
 class Meter:
     """Hears one answer."""
 
-    __slots__ = ("_bytes", "_frames", "_least", "_told", "complete")
+    __slots__ = ("_around", "_bytes", "_frames", "_told", "complete")
 
     def __init__(self) -> None:
         self.complete = False  # the answer has ended as it should
         self._told = Usage()
         self._bytes = 0  # of text, or of frames
         self._frames = 0
-        self._least = math.inf  # bytes of the smallest frame: what is around the text in each
+        self._around = 0.0  # bytes of a frame beside its text; 0: no text has been seen
 
     def hear(self, batch: Batch) -> None:
         """The next events."""
@@ -48,19 +54,22 @@ class Meter:
 
     @property
     def _seen(self) -> int:
-        """About how many tokens have passed. In frames: at least one each, and what each holds beyond the smallest."""
-        around = self._frames * self._least if self._frames else 0
-        return max(self._frames, math.ceil((self._bytes - around) / BYTES_PER_TOKEN))
+        """About how many tokens have passed: a frame with text is one at least."""
+        return max(self._frames, round((self._bytes - self._frames * self._around) / BYTES_PER_TOKEN))
 
     def _hear_frames(self, event: Verbatim) -> None:
         if event.usage is not None:
             self._told = event.usage
         self.complete = self.complete or event.done
         if event.content:
-            frames = event.data.count(b"\n\n") or 1
+            frames = event.data.count(b"data:") or event.data.count(b"\n") or 1
+            if not self._around:
+                text = sum(map(len, SAID.findall(event.data)))
+                if not text:
+                    return
+                self._around = (len(event.data) - text) / frames
             self._frames += frames
             self._bytes += len(event.data)
-            self._least = min(self._least, len(event.data) / frames)
 
     def _hear_usage(self, event: Event) -> None:
         if isinstance(event, UsageUpdate):

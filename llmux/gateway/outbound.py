@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from llmux.dialects.base import SAME, Dialect, Names, backend_path
+from llmux.dialects.base import SAME, Dialect, Metering, Names, backend_path
 from llmux.dialects.names import exact_id
 from llmux.errors import Unsupported
 from llmux.ir.capability import Profile, Target
@@ -20,6 +20,7 @@ from llmux.routing.cache_marks import marked
 from llmux.routing.catalog import Backend, Transforms, backend_model
 from llmux.routing.transforms import apply, leave_out
 
+USAGE_WISH = "stream_options"  # what a server that refuses the wish for usage names
 # Values below the top level keep their bytes: spacing, number spelling, the order of keys.
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -35,6 +36,7 @@ class Outgoing(Value):
     warnings: tuple[str, ...] = ()
     replays: bool = False  # see Opened
     unstopped: tuple[str, ...] = ()  # see Outbound
+    metering: Metering | None = None  # the backend tells the usage, which its client did not ask for
 
 
 class Recipient(Value):
@@ -73,10 +75,11 @@ def prepare(request: Request, context: Context, to: Recipient) -> Outgoing:
     model, dialect = backend_model(to.backend, request.model), to.dialect
     if request.original is not None and is_verbatim(request, to):
         form = dialect.form(request.form)
-        body = _kept(request, request.original, model if form.model_in_body else None, to)
+        metering = form.metering if _is_metered(request, to) else None
+        body = _kept(request, request.original, model if form.model_in_body else None, to, metering)
         headers = {**dialect.headers, **_forwarded(dialect, context)}
         path = backend_path(form, model, stream=request.stream, query=context.query)
-        return Outgoing(path, headers, body, verbatim=True, replays=to.replays)
+        return Outgoing(path, headers, body, verbatim=True, replays=to.replays, metering=metering)
     if request.bound:
         raise Unsupported(
             f"'{request.bound}' can only be passed on as it came, to a backend of the same API.", param=request.bound
@@ -132,14 +135,29 @@ def _must_be_read(request: Request, to: Recipient) -> bool:
     return to.profile.think_tags or (calls and bool(request.tools))
 
 
-def _kept(request: Request, original: Original, model: str | None, to: Recipient) -> bytes:
+def _is_metered(request: Request, to: Recipient) -> bool:
+    """Whether a stream's usage must be asked for: its client did not, and the model's server knows the wish."""
+    wanted = request.stream and not request.include_usage
+    return wanted and to.profile.stream_usage and USAGE_WISH not in to.without
+
+
+def _kept(request: Request, original: Original, model: str | None, to: Recipient, metering: Metering | None) -> bytes:
     """The client's own JSON, with the backend's name of the model, if it stands there, and the owner's changes."""
     same = model in {None, request.model} and to.backend.transforms == Transforms()
     if same and not (original.repaired or to.without):
-        return original.body
+        return original.body if metering is None else _asking(original, metering)
     document: Mapping[str, Any] = to.dialect.repair(original.document) if original.repaired else _raw(original.body)
     named = document if model is None else {**document, "model": model}
-    return msgspec.json.encode(changed(named, to))
+    asked = named if metering is None else {**named, **metering.ask(original.document)}
+    return msgspec.json.encode(changed(asked, to))
+
+
+def _asking(original: Original, metering: Metering) -> bytes:
+    """The client's JSON with a wish of ours in front, where the client has nothing of that name."""
+    wish = metering.ask(original.document)
+    if wish.keys() & original.document.keys():
+        return msgspec.json.encode({**_raw(original.body), **wish})
+    return msgspec.json.encode(wish)[:-1] + b"," + original.body.lstrip()[1:]
 
 
 def changed(body: Mapping[str, Any], to: Recipient) -> Mapping[str, Any]:

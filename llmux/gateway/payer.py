@@ -49,6 +49,8 @@ class Hold:
                 reservation.settle(took)
 
 
+OF_BACKENDS, OF_CLIENTS = "backend/", "client/"  # how the names of their accounts begin
+
 NO_HOLD = Hold()
 NOBODY = Payer(ANYONE)  # whose windows are none
 
@@ -86,9 +88,9 @@ async def count(budget: Budget, client: Client) -> None:
 
 def account_of(backend: Backend) -> str:
     """Under which name a backend's windows are kept."""
-    return f"backend/{backend.name}"
+    return OF_BACKENDS + backend.name
 
 
 def account_of_client(client: Client) -> str:
     """Under which name a client's windows are kept."""
-    return f"client/{client.name}"
+    return OF_CLIENTS + client.name

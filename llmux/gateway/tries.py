@@ -16,7 +16,7 @@ from llmux.gateway.planner import Plan
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector
-from llmux.routing.catalog import Backend
+from llmux.routing.catalog import Backend, backend_model
 from llmux.telemetry import AttemptFailed, Planned
 
 Answer = TypeVar("Answer")
@@ -90,7 +90,16 @@ class Tries:
         rest = self._parts.ledger.failed(backend, model, error)
         after = self._parts.clock.monotonic() - began
         self._parts.tell(
-            AttemptFailed(context.request_id, backend.name, type(error).__name__, error.message, after, rest)
+            AttemptFailed(
+                context.request_id,
+                backend.name,
+                type(error).__name__,
+                error.message,
+                after,
+                rest,
+                backend.provider,
+                backend_model(backend, model),
+            )
         )
 
     def _next(self, exchange: Exchange, error: GatewayError, attempts: int, plan: Plan) -> Try:

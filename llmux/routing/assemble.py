@@ -13,10 +13,12 @@ from llmux.config.schema import Config, Provider, Role
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
+from llmux.ir.price import FREE, Price
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.catalog import AS_CONFIGURED, Backend, Catalog, Limits, Transforms, Way, find
 from llmux.routing.listed import NOTHING, Listed, Lists, listed
+from llmux.routing.prices import Prices
 from llmux.routing.windows import FROM_FIRST_REQUEST
 
 HOUR, DAY = 3_600, 86_400  # s
@@ -39,12 +41,16 @@ KEPT_PROFILES = 1_024  # clients may ask for any name: only so many are remember
 
 
 class Assembled(Value):
-    """A configuration, ready to be asked. `profile_of` knows what a model accepts at a backend, by the model's name."""
+    """A configuration, ready to be asked.
+
+    By the name of a model at a backend `profile_of` knows what it accepts, and `price_of` what it costs.
+    """
 
     catalog: Catalog
     endpoints: Mapping[str, Endpoint]  # by provider; those that have a backend
     limits: Mapping[str, Limits]  # of a provider as a whole, by provider
     profile_of: Callable[[Backend, str], Profile]
+    price_of: Callable[[Backend, str], Price | None]
 
 
 class Known(Value):
@@ -103,7 +109,18 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
     ways = {name: _way(name, role, config, bare) for name, role in config.role.items()}
     way = AS_CONFIGURED if usual == AS_CONFIGURED else usual
     catalog = Catalog(backends, roles, ways, way, config.routing.spend, profiles.hopeful)
-    return Assembled(catalog, at, limits, profiles.of)
+    return Assembled(catalog, at, limits, profiles.of, _prices(config, tables, at).of)
+
+
+def _prices(config: Config, tables: Tables, at: Mapping[str, Endpoint]) -> Prices:
+    stated = {name_of(written): written.price for written in config.backend if written.price is not None}
+    return Prices(stated, config.price, lambda provider, model: _listed_price(tables, at[provider].row, model))
+
+
+def _listed_price(tables: Tables, row: str, model: str) -> Price | None:
+    """What the table says; a server on this machine costs nothing."""
+    local = row in tables.providers and tables.providers[row].local
+    return tables.price(row, model) or (FREE if local else None)
 
 
 def _way(name: str, role: Role, config: Config, catalog: Catalog) -> Way:

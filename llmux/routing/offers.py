@@ -40,6 +40,16 @@ def offers(catalog: Catalog, profile_of: Known, created: int) -> tuple[Offer, ..
     return tuple(replace(offer, card=_dated(offer.card, created)) for offer in found.values())
 
 
+def names(catalog: Catalog) -> Iterator[str]:
+    """Every name that the owner or a provider has given, of roles, backends and models. Some come twice."""
+    yield from catalog.roles
+    for backend in catalog.backends:
+        yield backend.name
+        models = (backend.model,) if backend.model != "*" else ()
+        for model in (*models, *(card.id for card in (backend.listed.cards if backend.listed else ()))):
+            yield from (model, f"{backend.provider}:{model}")
+
+
 def _configured(catalog: Catalog) -> Iterator[Offer]:
     for backend in catalog.backends:
         if backend.enabled and backend.model != "*":

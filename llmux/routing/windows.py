@@ -11,6 +11,7 @@ what they hold how long to wait. Times are Unix seconds, spans are seconds.
 """
 
 import math
+import re
 
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Window
@@ -20,6 +21,10 @@ ALL_TIME = 10 * 365 * 86_400.0  # s; for which the counter of a window without a
 
 # Added to every wait, s: a Unix time in a float is true to 2e-7 s, and who waits must not come back too early.
 MARGIN = 0.001
+
+
+# What `slot` writes behind the name.
+COUNTER = re.compile(r"(:(tokens|usd))?:\d+(:(\d+|start))?", re.ASCII)
 
 
 class Slot(Value):
@@ -50,6 +55,14 @@ def slot(prefix: str, window: Window, now: float) -> Slot:
     return Slot(f"{key}:{index}", "", (index + 1.0) * span)
 
 
+def belongs(prefix: str, counter: str) -> bool:
+    """Whether `counter` is one that a window of what `prefix` names has, or had.
+
+    A name that ends as a counter does (":tokens", ":3600") is taken for one of the name before that.
+    """
+    return counter.startswith(prefix) and COUNTER.fullmatch(counter, len(prefix)) is not None
+
+
 def wait(window: Window, now: float, previous: float, current_before: float, spend: float = 1.0) -> float:
     """Seconds until `spend` more fits into `window`; 0.0 is now.
 
@@ -67,6 +80,13 @@ def wait(window: Window, now: float, previous: float, current_before: float, spe
         started = previous or now  # a start that nobody could note is taken to be as late as can be
         return max(started + span - now, 0.0) + MARGIN
     return span - now % span + MARGIN
+
+
+def used(window: Window, now: float, previous: float, current: float) -> float:
+    """What of `window` is used, where its counters hold `previous` and `current`: an estimate where it slides."""
+    if window.seconds == FOREVER or window.kind != "sliding":
+        return current
+    return current + previous * (1 - now % window.seconds / window.seconds)
 
 
 def wait_for(spend: float, limit: float, span: float, now: float, previous: float, current: float) -> float:

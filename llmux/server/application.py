@@ -5,17 +5,20 @@ would do here, for a tenth of the cost of a small request.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from llmux.config.schema import Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.paths import Paths, tidy
-from llmux.errors import MethodNotAllowed, NotFound
-from llmux.server import kept
+from llmux.errors import Crowded, MethodNotAllowed, NotFound
+from llmux.server import accounts, caching, kept, keys, metrics
 from llmux.server.embedding import EmbeddingEndpoint
 from llmux.server.endpoint import Endpoint
+from llmux.server.guard import Answers, Guard
 from llmux.server.middleware import Middleware
 from llmux.server.models import ModelsEndpoint, enquiries
 from llmux.server.operations import CountEndpoint, Operations
@@ -23,21 +26,39 @@ from llmux.server.peer import Network
 from llmux.server.services import Desk
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Row = tuple[str, str, Handler]  # method, path, who answers
+LIVE, READY = "/health/live", "/health/ready"
+DEFAULTS = Http()
+CROWDED_S = 5.0  # until a connection may be free again
 
 
 class Routes:
     """Path and method -> handler."""
 
-    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect]) -> None:
+    def __init__(self, desk: Desk, dialects: Mapping[str, Dialect], more: Iterable[Row] = ()) -> None:
         operations = Operations(desk)
         rows: dict[str, list[tuple[str, Handler]]] = {
             "POST": [("/llmux/explain", operations.explain), *_asked(dialects, desk)],
             # Claude Code warms its connection up at /api/hello, and looks at nothing that it hears there.
-            "GET": [("/", operations.root), ("/api/hello", operations.root), ("/health", operations.health)],
+            "GET": [
+                ("/", operations.root),
+                ("/api/hello", operations.root),
+                ("/health", operations.health),
+                (LIVE, operations.live),
+                (READY, operations.ready),
+            ],
         }
         for (method, path), found in enquiries(dialects).items():
             rows.setdefault(method, []).append((path, ModelsEndpoint(found, desk).handle))
-        for method, path, handler in kept.routes(dialects, desk):
+        own = (
+            kept.routes(dialects, desk),
+            keys.routes(desk),
+            accounts.routes(desk),
+            metrics.routes(desk),
+            caching.routes(desk),
+            more,
+        )
+        for method, path, handler in itertools.chain(*own):
             rows.setdefault(method, []).append((path, handler))
         self._tables = {method: Paths(table) for method, table in rows.items()}
         self._posts = self._tables["POST"]
@@ -87,24 +108,35 @@ def _asked(dialects: Mapping[str, Dialect], desk: Desk) -> Iterator[tuple[str, H
 
 
 def build(
-    desk: Desk, dialects: Mapping[str, Dialect], *, max_body: int, trusted: tuple[Network, ...] = ()
+    desk: Desk,
+    dialects: Mapping[str, Dialect],
+    *,
+    max_body: int,
+    trusted: tuple[Network, ...] = (),
+    http: Http = DEFAULTS,
+    more: Iterable[Row] = (),
 ) -> web.Server:
     """The server, for a `web.ServerRunner`. Needs a running loop.
 
-    `max_body`: bytes of a body after decompression. `trusted`: proxies whose X-Forwarded-For counts.
+    `max_body`: bytes of a body after decompression. `trusted`: proxies whose X-Forwarded-For counts. `http`: how long
+    connections are borne. `more`: what rooms above this one answer.
     """
-    routes = Routes(desk, dialects)
+    routes = Routes(desk, dialects, more)
     spoken = Paths((path, dialect) for dialect in dialects.values() for path in inbound(dialect))
     middleware = Middleware(desk, routes.find, spoken, trusted)
-
     loop = asyncio.get_running_loop()
 
     def make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        if desk.draining():  # the client is told to go elsewhere for its next request
+            message = message._replace(should_close=True)
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=max_body)
 
-    return web.Server(
-        middleware.handle,
-        request_factory=make_request,
-        handler_cancellation=True,  # else a backend runs on for a client that has left
-        access_log=None,
-    )
+    async def turn_away(request: web.BaseRequest) -> web.StreamResponse:
+        if request.path in {LIVE, READY}:  # who asks must not take "full" for "broken"
+            response = await middleware.handle(request)
+            response.force_close()
+            return response
+        return await middleware.refuse(Crowded("llmux: all connections are taken.", retry_after=CROWDED_S), request)
+
+    answers = Answers(middleware.handle, turn_away, middleware.refuse)
+    return Guard(answers, http, desk.clock, desk.tell, make_request)

@@ -6,10 +6,13 @@ Tokens are held and looked up as SHA-256 hashes, so that nothing here compares a
 import functools
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-from llmux.errors import Forbidden, Unauthenticated
+from llmux.errors import Forbidden, GatewayError, Unauthenticated, WrongKey
 from llmux.responder import ANYONE, Client
+from llmux.server.attempts import too_many
 
 # Every spelling is taken on every path. The value's prefix, if any, is cut off.
 CREDENTIALS: tuple[tuple[str, str], ...] = (
@@ -23,7 +26,7 @@ QUERY_KEY = "key"
 
 def digest(token: str) -> bytes:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()  # a header may hold any byte
 
 
 def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterator[str]:
@@ -36,45 +39,102 @@ def credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterato
         yield query[QUERY_KEY]
 
 
+class Keys(Protocol):
+    """API keys, which are made while the gateway runs."""
+
+    def ours(self, token: str) -> bool:
+        """Whether it is written as API keys are."""
+        ...
+
+    def seen(self, token: str) -> bool:
+        """Whether it has been right before, in this process."""
+        ...
+
+    async def find(self, token: str) -> Client | None:
+        """Whose it is. Raises Unauthenticated (its time is over), StoreAway (nobody can say now)."""
+        ...
+
+
+class NoKeys:
+    """Where there are none."""
+
+    def ours(self, token: str) -> bool:
+        del token
+        return False
+
+    seen = ours
+
+    async def find(self, token: str) -> None:
+        del token
+
+
 class Door:
     """Lets in who may come in."""
 
-    def __init__(self, clients: Mapping[bytes, Client], *, allow_anonymous: bool, passes_keys_on: bool = False) -> None:
+    def __init__(
+        self,
+        clients: Mapping[bytes, Client],
+        *,
+        allow_anonymous: bool,
+        passes_keys_on: bool = False,
+        keys: Keys | None = None,
+        keys_required: bool = False,
+    ) -> None:
         """`clients` by the digest of their token. Without any, everybody on this machine may come in.
 
-        `passes_keys_on`: a provider is asked with the caller's own key.
+        `passes_keys_on`: a provider is asked with the caller's own key. `keys`: API keys, which open the door beside
+        the tokens; `keys_required`: without tokens too, nobody comes in without one.
         """
         self._clients = clients
-        self._passes_keys_on = passes_keys_on and not clients
+        self._keys = keys or NoKeys()
+        self._needed = bool(clients) or keys_required
+        self._passes_keys_on = passes_keys_on and not self._needed
         self._allow_anonymous = allow_anonymous
 
-    async def admit(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
-        """Who calls.
+    async def admit(self, headers: Mapping[str, str], query: Mapping[str, str], wait: float = 0.0) -> Client:
+        """Who calls. Where nobody needs a key, it is still known by an API key that it brings.
+
+        `wait`: seconds for which the caller's address is tried no more, after too many wrong keys. An API key that was
+        right before still opens: others behind the same address are not locked out, and it has too many bits for a
+        guess to be one. Tokens, which people think up, are not looked at: a guess that is right must not be told from
+        one that is wrong.
 
         Raises:
-            Unauthenticated: no token, or none that is known.
+            Unauthenticated: no key; WrongKey: none that is known.
+            TooManyAttempts: see `wait`.
+            StoreAway: an API key, of which nobody can say just now whose it is.
             Forbidden: a web page, or a host name that is not this machine's, where no token is configured.
         """
-        if self._clients:
-            return self._known(headers, query)
+        refusals = list[GatewayError]()
+        for credential in credentials(headers, query):
+            if self._needed or self._keys.ours(credential):  # else it means nothing: many clients insist on having one
+                try:
+                    return await self._whose(credential, wait)
+                except GatewayError as error:
+                    refusals.append(error)
+        if refusals:  # who cannot say now goes before who does not wait, and that before what is wrong
+            raise max(refusals, key=lambda error: error.status)
+        if self._needed:
+            raise Unauthenticated("llmux: a token is needed: send it as x-api-key or as Authorization: Bearer.")
         if not self._allow_anonymous:
             self._must_be_local(headers)
         return ANYONE
 
     def passes_on(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str:
-        """The caller's own key for a backend. A token of ours is never one."""
-        return next(credentials(headers, query), "") if self._passes_keys_on else ""
+        """The caller's own key for a backend. A token or a key of ours is never one."""
+        if not self._passes_keys_on:
+            return ""
+        return next((own for own in credentials(headers, query) if not self._keys.ours(own)), "")
 
-    def _known(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Client:
-        brought = False
-        for credential in credentials(headers, query):
-            brought = True
-            client = self._clients.get(digest(credential))
-            if client is not None:
-                return client
-        if brought:
-            raise Unauthenticated("llmux: this token is not known here.")
-        raise Unauthenticated("llmux: a token is needed: send it as x-api-key or as Authorization: Bearer.")
+    async def _whose(self, credential: str, wait: float) -> Client:
+        if wait and not (self._keys.ours(credential) and self._keys.seen(credential)):
+            raise too_many(wait)
+        client = self._clients.get(digest(credential)) if self._clients else None
+        if client is None and self._keys.ours(credential):
+            client = await self._keys.find(credential)
+        if client is None:
+            raise WrongKey("llmux: this token is not known here.")
+        return client
 
     @staticmethod
     def _must_be_local(headers: Mapping[str, str]) -> None:
@@ -84,17 +144,18 @@ class Door:
             if value and not is_loopback(value.rpartition("//")[2]):
                 raise Forbidden(
                     f"llmux: {name} {value!r} is not this machine, and no token is configured. "
-                    "Add [tokens] to the configuration, or allow_anonymous = true."
+                    "Bring an API key, add [tokens] to the configuration, or say allow_anonymous = true."
                 )
+
+
+PLACE = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:]*))(?::\d*)?")  # of a Host header; what is more is no name
 
 
 @functools.lru_cache(256)  # a handful of names, and an address takes 10 us to parse
 def is_loopback(host: str) -> bool:
     """Does `host`, with or without a port, name this machine?"""
-    if host.startswith("["):
-        name = host[1:].partition("]")[0]
-    else:
-        name = host.partition(":")[0] if host.count(":") == 1 else host
+    found = PLACE.fullmatch(host)
+    name = (found["v6"] or found["name"] or "") if found else host  # else an IPv6 address without its brackets
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from llmux.dialects.base import AnswerForm, Dialect, Embedding
-from llmux.server.endpoint import NANOSECONDS, RECORD, address, answer_headers, context_of, read_body
+from llmux.server.endpoint import NANOSECONDS, RECORD, address, answer_headers, context_of, enter, read_body
 from llmux.server.services import Desk
 
 
@@ -20,8 +20,7 @@ class EmbeddingEndpoint:
         services, record, clock = self._desk.current(), inbound[RECORD], self._desk.clock
         began = clock.monotonic()
         record.dialect = self._dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
+        client = await enter(inbound, self._desk)
         request = self._embedding.decode_request(await read_body(inbound), address(inbound))
         record.model = request.model
         context = context_of(inbound, services, self._dialect, client, int(clock.now()))

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from llmux.clock import Clock
 from llmux.dialects.base import Address, AnswerForm, Dialect, Encoder, Form
-from llmux.errors import BadRequest, InternalError
+from llmux.errors import BadRequest, InternalError, WrongKey
 from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.request import Request
@@ -22,13 +22,16 @@ from llmux.server.extension import extended
 from llmux.server.record import Record
 from llmux.server.relay import ClientStream, relay, split
 from llmux.server.services import Desk, Services
+from llmux.server.wishes import take_wishes
 from llmux.telemetry import BodySeen
 
 RECORD = web.RequestKey("record", Record)
 # Clients give up on a line of a head that is longer than 8 KB; every character may become ten.
 LONGEST_HEADER = 700
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NANOSECONDS = 1_000_000_000  # in a second
 # A stream must reach the client as it comes: nginx buffers unless told not to.
+UNCACHED = {"cache-control": "no-store"}  # how a client may say it, too
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
@@ -42,16 +45,21 @@ class Endpoint:
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
+        inbound[RECORD].dialect = self._dialect.name
+        return await self.answer(inbound, await enter(inbound, self._desk))
+
+    async def answer(self, inbound: web.BaseRequest, client: Client) -> web.StreamResponse:
+        """Answer one call of a client that has been let in."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
-        record.dialect = self._dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
-        body = await read_body(inbound)
+        record.dialect, record.client = self._dialect.name, client.name
+        body, cached = take_wishes(await read_body(inbound))
         if services.log_bodies:
             self._see(record, "client", body)
         request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
         record.model, record.stream = request.model, request.stream
         context = context_of(inbound, services, self._dialect, client, int(self._desk.clock.now()))
+        if not cached:
+            context = replace(context, headers={**context.headers, **UNCACHED})
         batches = services.respond(request, context)
         told = _Told(self._dialect.form(request.form), self._answer_form(request, context, began))
         if request.stream:
@@ -132,6 +140,23 @@ class SeenEncoder:
         return data
 
 
+async def enter(inbound: web.BaseRequest, desk: Desk) -> Client:
+    """Let the client in, unless too many wrong keys have come from its address.
+
+    Raises:
+        GatewayError: it may not; see `Door.admit`.
+    """
+    services, record, now = desk.current(), inbound[RECORD], desk.clock.monotonic()
+    wait = desk.attempts.wait(record.remote, services.login_attempts, now)
+    try:
+        client = await services.door.admit(inbound.headers, inbound.query, wait)
+    except WrongKey:
+        desk.attempts.failed(record.remote, now)
+        raise
+    record.client = client.name
+    return client
+
+
 def context_of(inbound: web.BaseRequest, services: Services, dialect: Dialect, client: Client, created: int) -> Context:
     """What travels with the request. `created` is now, in Unix seconds."""
     noticed = (*dialect.forwarded, *services.noticed)
@@ -163,8 +188,11 @@ async def read_body(inbound: web.BaseRequest) -> bytes:
     """The body, decompressed, within the server's limit.
 
     Raises:
-        BadRequest: it cannot be decompressed, or the client stopped in the middle.
+        BadRequest: it cannot be decompressed, or the client stopped in the middle, or sends too slowly.
     """
+    if inbound.headers.get("expect", "").lower() == "100-continue":  # curl waits a second for this
+        await inbound.writer.write(CONTINUE)
+        inbound.writer.output_size = 0  # the answer has not begun
     try:
         return await inbound.read()
     except (zlib.error, web.RequestPayloadError, ValueError) as error:

@@ -12,7 +12,7 @@ from llmux.dialects.keeping import Keeping
 from llmux.errors import BadRequest
 from llmux.ir.fold import fold
 from llmux.responder import Client
-from llmux.server.endpoint import RECORD, answer_headers, collect, context_of, read_body
+from llmux.server.endpoint import RECORD, answer_headers, collect, context_of, enter, read_body
 from llmux.server.services import Desk, Library
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -80,10 +80,8 @@ class KeptEndpoint:
         return self._desk.current().library
 
     async def _admit(self, inbound: web.BaseRequest) -> Client:
-        client = await self._desk.current().door.admit(inbound.headers, inbound.query)
-        record = inbound[RECORD]
-        record.dialect, record.client = self._dialect.name, client.name
-        return client
+        inbound[RECORD].dialect = self._dialect.name
+        return await enter(inbound, self._desk)
 
     def _id(self, inbound: web.BaseRequest) -> str:
         """The id in the path, below which there may be more."""

@@ -15,6 +15,7 @@ from llmux.errors import (
     GatewayError,
     InternalError,
     MethodNotAllowed,
+    RequestSlow,
     TooLarge,
     UpgradeRefused,
 )
@@ -40,11 +41,25 @@ class Middleware:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer, whatever happens, and tell that it did."""
-        record = request[RECORD] = Record(self._desk.next_id())
+        return await self._tell_of(request, self._route)
+
+    async def refuse(self, error: GatewayError, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer with `error`, whatever is asked, tell that it happened, and hang up."""
+
+        async def fail(request: web.BaseRequest) -> web.StreamResponse:
+            del request
+            raise error
+
+        response = await self._tell_of(request, fail)
+        response.force_close()
+        return response
+
+    async def _tell_of(self, request: web.BaseRequest, answer: Handler) -> web.StreamResponse:
+        record = request[RECORD] = Record(self._desk.next_id(), self._remote(request))
         began = self._desk.clock.monotonic()
-        self._desk.tell(RequestStarted(record.request_id, request.path))
+        self._desk.tell(RequestStarted(record.request_id, request.path, request.headers.get("traceparent", "")))
         try:
-            response = await self._answer(request, record)
+            response = await self._answer(request, record, answer)
         except (asyncio.CancelledError, ConnectionError):
             record.status, record.error = ClientGone.status, ClientGone.__name__
             raise
@@ -54,13 +69,15 @@ class Middleware:
         finally:
             self._tell(request, record, began)
 
-    async def _answer(self, request: web.BaseRequest, record: Record) -> web.StreamResponse:
+    async def _route(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return preflight(request, self._desk.current().cors)
+        return await self._find_for(request)(request)
+
+    async def _answer(self, request: web.BaseRequest, record: Record, answer: Handler) -> web.StreamResponse:
         cors = self._desk.current().cors
         try:
-            if request.method == "OPTIONS":
-                response: web.StreamResponse = preflight(request, cors)
-            else:
-                response = await self._find_for(request)(request)
+            response = await answer(request)
         except GatewayError as error:
             response = self._fail(request, error, record)
         except web.HTTPException as error:
@@ -91,7 +108,10 @@ class Middleware:
         headers = {"content-type": "application/json", "x-request-id": record.request_id, **form.headers}
         if error.backend:
             headers |= {"x-llmux-backend": header_safe(error.backend), "x-llmux-attempts": str(error.attempts)}
-        return web.Response(status=form.status, body=form.body, headers=headers)
+        response = web.Response(status=form.status, body=form.body, headers=headers)
+        if isinstance(error, RequestSlow):  # the rest of the body is not waited for
+            response.force_close()
+        return response
 
     def _encode(self, path: str, error: GatewayError, record: Record) -> ErrorForm:
         """In the dialect that somebody found the client to speak, else in that of the path."""
@@ -119,7 +139,8 @@ class Middleware:
                 first_event_s=None if record.first_event is None else record.first_event - began,
                 duration_s=self._desk.clock.monotonic() - began,
                 error=record.error,
-                remote=self._remote(request),
+                remote=record.remote,
+                finish_reason=record.finish_reason,
             )
         )
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from llmux.dialects.base import Dialect
 from llmux.dialects.listing import Asked, Enquiry
 from llmux.dialects.paths import starred, tidy
-from llmux.server.endpoint import RECORD, read_body
+from llmux.server.endpoint import RECORD, enter, read_body
 from llmux.server.services import Desk
 
 Row = tuple[Dialect, Enquiry]
@@ -34,8 +34,7 @@ class ModelsEndpoint:
         services, record = self._desk.current(), inbound[RECORD]
         dialect, enquiry = self._spoken(inbound)
         record.dialect = dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
+        client = await enter(inbound, self._desk)
         asked = Asked(
             starred(enquiry.path, tidy(inbound.path)), inbound.query, inbound.headers, await read_body(inbound)
         )

@@ -4,7 +4,8 @@ import hmac
 
 from aiohttp import web
 
-from llmux.errors import NotFound, Unauthenticated
+from llmux.errors import NotFound, Unauthenticated, WrongKey
+from llmux.server.attempts import too_many
 from llmux.server.auth import digest
 from llmux.server.endpoint import RECORD
 from llmux.server.services import Desk
@@ -13,16 +14,24 @@ HEADER = "x-admin-key"
 ADMIN = "admin"  # the client that is noted of a request of the administrator's
 
 
-def admit(inbound: web.BaseRequest, desk: Desk) -> None:
-    """Let the administrator in.
+def admit(inbound: web.BaseRequest, desk: Desk, otherwise: str = "") -> None:
+    """Let the administrator in. `otherwise`: the key of a request that has none in its header.
 
     Raises:
         NotFound: no admin key is configured; these paths then do not exist.
-        Unauthenticated: the key is missing or wrong.
+        Unauthenticated: the key is missing; WrongKey: it is wrong.
+        TooManyAttempts: too many wrong keys have come from this address. Nobody's admin key is looked at then: a person
+            may have thought it up.
     """
-    expected = desk.current().admin_key
-    if not expected:
+    services, record, now = desk.current(), inbound[RECORD], desk.clock.monotonic()
+    if not services.admin_key:
         raise NotFound(f"llmux: there is nothing at {inbound.path}.")
-    if not hmac.compare_digest(digest(inbound.headers.get(HEADER, "")), expected):
+    brought = inbound.headers.get(HEADER, otherwise)
+    if not brought:
         raise Unauthenticated("llmux: the admin key is needed: send it as X-Admin-Key.")
-    inbound[RECORD].client = ADMIN
+    if wait := desk.attempts.wait(record.remote, services.login_attempts, now):
+        raise too_many(wait)
+    if not hmac.compare_digest(digest(brought), services.admin_key):
+        desk.attempts.failed(record.remote, now)
+        raise WrongKey("llmux: this is not the admin key.")
+    record.client = ADMIN

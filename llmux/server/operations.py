@@ -8,8 +8,9 @@ from aiohttp import web
 from llmux.dialects.base import Address, Counting, Dialect
 from llmux.errors import BadRequest
 from llmux.responder import Client, Context
-from llmux.server.endpoint import RECORD, address, context_of, in_session, read_body, safe_query
+from llmux.server.endpoint import RECORD, address, context_of, enter, in_session, read_body, safe_query
 from llmux.server.services import Desk
+from llmux.server.wishes import take_wishes
 
 TRUE = frozenset({"1", "true", "yes"})
 
@@ -29,24 +30,37 @@ class Operations:
         """200 while the process can serve; `?deep=true` asks every backend, and is 503 when none can answer."""
         deep = request.query.get("deep", "").lower() in TRUE
         if deep:
-            await self._admit(request)
+            await enter(request, self._desk)
         told = await self._desk.current().health(deep)
         return _json(told, 200 if told["status"] == "ok" else 503)
 
+    async def live(self, request: web.BaseRequest) -> web.Response:
+        """200: the process is alive. Nothing else is looked at: who restarts it for less loses its open answers."""
+        del request
+        return _json({"status": "alive"})
+
+    async def ready(self, request: web.BaseRequest) -> web.Response:
+        """200 while new requests are welcome, 503 once the process is about to stop: for load balancers.
+
+        A store that is away, or a backend that is down, is no reason: another instance would fare no better.
+        """
+        del request
+        if self._desk.draining():
+            return _json({"status": "draining"}, 503)
+        return _json({"status": "ready"})
+
     async def explain(self, request: web.BaseRequest) -> web.Response:
         """What would become of the request in the body. Nobody is asked."""
-        client = await self._admit(request)
+        return await self.explained(request, await enter(request, self._desk))
+
+    async def explained(self, request: web.BaseRequest, client: Client) -> web.Response:
+        """The same for a client that has been let in."""
         services = self._desk.current()
-        body = await read_body(request)
+        body, _ = take_wishes(await read_body(request))
         dialect = _dialect(request, services.dialects)
         at = Address(request.query.get("path", ""), request.query)
         asked = in_session(dialect.decode_request(body, at), dialect, request)
         return _json(await services.explain(asked, context_of(request, services, dialect, client, 0)))
-
-    async def _admit(self, request: web.BaseRequest) -> Client:
-        client = await self._desk.current().door.admit(request.headers, request.query)
-        request[RECORD].client = client.name
-        return client
 
 
 class CountEndpoint:
@@ -61,8 +75,7 @@ class CountEndpoint:
         """Answer one call."""
         services, record = self._desk.current(), inbound[RECORD]
         record.dialect = self._dialect.name
-        client = await services.door.admit(inbound.headers, inbound.query)
-        record.client = client.name
+        client = await enter(inbound, self._desk)
         request = self._counting.decode_request(await read_body(inbound), address(inbound))
         request = in_session(request, self._dialect, inbound)
         record.model = request.model

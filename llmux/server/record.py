@@ -8,12 +8,13 @@ class Record:
     """One request's facts. It is filled in as they become known."""
 
     __slots__ = (
-        "attempts", "backend", "client", "dialect", "error", "first_event", "model", "request_id", "status", "stream",
-        "usage",
+        "attempts", "backend", "client", "dialect", "error", "finish_reason", "first_event", "model", "remote",
+        "request_id", "status", "stream", "usage",
     )  # fmt: skip
 
-    def __init__(self, request_id: str) -> None:
+    def __init__(self, request_id: str, remote: str = "") -> None:
         self.request_id = request_id
+        self.remote = remote  # the client's address
         self.client = ""
         self.dialect = ""
         self.model = ""
@@ -24,6 +25,7 @@ class Record:
         self.usage: Usage | None = None
         self.first_event: float | None = None  # monotonic seconds
         self.error = ""
+        self.finish_reason = ""
 
     def opened(self, event: Opened, now: float) -> None:
         """A backend answers."""
@@ -37,8 +39,12 @@ class Record:
         if isinstance(last, Verbatim):
             if last.usage is not None:
                 self.usage = last.usage
+            if last.finish_reason is not None:
+                self.finish_reason = last.finish_reason.value
             return last.done
-        if isinstance(last, MessageEnd | UsageUpdate):
+        if isinstance(last, MessageEnd):
+            self.usage, self.finish_reason = last.usage, last.finish_reason.value
+        elif isinstance(last, UsageUpdate):
             self.usage = last.usage
         elif isinstance(last, StreamError):
             self.error = type(last.error).__name__

@@ -75,11 +75,11 @@ class ClientStream:
 
     def _check(self) -> None:
         silent = self._clock.monotonic() - self._last
-        if silent >= self._keepalive and (self._beat is None or self._beat.done()):
-            self._last = self._clock.monotonic()
-            silent = 0.0
-            # Owned by this stream: every other write waits for it first.
-            self._beat = asyncio.get_running_loop().create_task(self._keep_alive())
+        if silent >= self._keepalive:
+            self._last, silent = self._clock.monotonic(), 0.0
+            if self._beat is None or self._beat.done():  # else the last one waits for a client that does not read
+                # Owned by this stream: every other write waits for it first.
+                self._beat = asyncio.get_running_loop().create_task(self._keep_alive())
         self._timer = self._clock.timer(self._keepalive - silent, self._check)
 
     async def _keep_alive(self) -> None:

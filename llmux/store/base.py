@@ -1,6 +1,6 @@
 """The contract of a store: what must be remembered between requests, behind a few atomic verbs. No rule lives here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Protocol
 
 
@@ -16,6 +16,19 @@ def surplus(sizes: Iterable[tuple[str, int, float]], most: int) -> list[str]:
         if held > most:
             keys.append(key)
     return keys
+
+
+def add_onto(
+    rows: MutableMapping[str, tuple[float, float]],
+    deltas: Mapping[str, float],
+    expires: Mapping[str, float],
+    now: float,
+) -> Mapping[str, float]:
+    """What `add` does to counters that are at hand. `rows` are value and expiry by key."""
+    for key, delta in deltas.items():
+        value, until = rows.get(key, (0.0, 0.0))
+        rows[key] = (value + delta, until) if until > now else (delta, expires[key])
+    return {key: rows[key][0] for key in deltas}
 
 
 class StoreNotOpenedError(ValueError):
@@ -35,6 +48,8 @@ class Store(Protocol):
 
         `expires` is set when a counter is created and kept while it lives, so that a window can start at its first
         request. What was acknowledged outlives a kill -9 of the process, where the place outlives a process at all.
+        Callers in one process are answered in the order in which they were added: who is told a value knows all that
+        those did who were told lower ones.
         """
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError, surplus
+from llmux.store.base import StoreError, add_onto, surplus
 
 # Between two looks for what has expired, s. Until then an expired row costs its bytes and nothing else.
 SWEEP_EVERY = 600.0
@@ -20,11 +20,8 @@ class MemoryStore:
         self._sweep_at = clock.now() + SWEEP_EVERY
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        now = self._now()
-        for key, delta in deltas.items():
-            value, until = self._counters.get(key, (0.0, 0.0))
-            self._counters[key] = (value + delta, until) if until > now else (delta, expires[key])
-        return {key: self._counters[key][0] for key in deltas}
+        now = self._now()  # first: it may sweep, and put other counters in place of these
+        return add_onto(self._counters, deltas, expires, now)
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._now()

@@ -9,13 +9,15 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llmux.clock import Clock
-from llmux.store.base import StoreError, StoreNotOpenedError, surplus
+from llmux.store.base import StoreError, StoreNotOpenedError, add_onto, surplus
+from llmux.store.gathering import Addition, Counted, Gathering
+from llmux.store.thread import Thread
 
 Result = TypeVar("Result")
 
@@ -60,13 +62,8 @@ UPGRADES: Mapping[int, Sequence[str]] = {
     ),
 }
 
-# The names on the right are the row's before the update. No RETURNING: SQLite has it only since 3.35.
-ADD = """
-INSERT INTO counter (key, value, expires) VALUES (:key, :delta, :expires)
-ON CONFLICT (key) DO UPDATE SET
-  value = CASE WHEN expires > :now THEN value + :delta ELSE :delta END,
-  expires = CASE WHEN expires > :now THEN expires ELSE :expires END
-"""
+HELD = "SELECT value, expires FROM counter WHERE key = ?"
+HOLD = "INSERT OR REPLACE INTO counter (key, value, expires) VALUES (?, ?, ?)"
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
 TALLIES = "SELECT key, value FROM counter WHERE key BETWEEN ?1 AND ?1 || char(1114111) AND expires > ?2 ORDER BY key"
@@ -88,24 +85,13 @@ class SqliteStore:
 
     def __init__(self, path: Path, clock: Clock, patience: float = PATIENCE) -> None:
         self._clock, self._patience = clock, patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._sweep_at = 0.0
-        try:
-            self._connection = self._thread.submit(_open, path, patience).result()
-        except BaseException:
-            self._thread.shutdown()
-            raise
+        self._connection = _open(path, patience)
+        self._thread = Thread("store")
+        self._additions = Gathering(lambda batch: self._thread.begin(partial(_add, self._connection, batch)))
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        now = self._clock.now()
-
-        def work(db: sqlite3.Connection) -> Mapping[str, float]:
-            with _writing(db):
-                for key, delta in deltas.items():
-                    db.execute(ADD, {"key": key, "delta": delta, "expires": expires[key], "now": now})
-                return _read(db, deltas, now)
-
-        return await self._do(work)
+        return await self._in_time(self._additions.add(deltas, expires, self._clock.now()))
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
@@ -140,16 +126,20 @@ class SqliteStore:
     async def close(self) -> None:
         with suppress(StoreError):
             await self._do(sqlite3.Connection.close)
-        self._thread.shutdown(wait=False)
+        self._thread.end()
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Run `work` in the connection's thread. One that has not begun when patience ends never begins."""
+        """Run `work` in the connection's thread."""
+        return await self._in_time(self._thread.begin(partial(work, self._connection)))
+
+    async def _in_time(self, work: asyncio.Future[Result]) -> Result:
+        """What comes of it. Work that has not begun when patience ends never begins."""
         try:
             async with asyncio.timeout(self._patience):
-                result = await asyncio.get_running_loop().run_in_executor(self._thread, work, self._connection)
+                result = await work
         except TimeoutError:
             raise StoreError(f"the store took longer than {self._patience} s") from None
-        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: the thread has ended with `close`
+        except (sqlite3.Error, RuntimeError) as error:
             raise StoreError(f"the store failed: {error}") from error
         self._sweep()
         return result
@@ -159,7 +149,8 @@ class SqliteStore:
         now = self._clock.now()
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_EVERY
-            self._thread.submit(_each, self._connection, SWEEP, [(now,)])
+            swept = self._thread.begin(partial(_each, self._connection, SWEEP, [(now,)]))
+            swept.add_done_callback(asyncio.Future.exception)  # heard, and let be
 
 
 @contextmanager
@@ -172,6 +163,19 @@ def _writing(db: sqlite3.Connection) -> Iterator[None]:
     finally:
         if db.in_transaction:  # SQLite itself has rolled back after some failures
             db.execute("ROLLBACK")
+
+
+def _add(db: sqlite3.Connection, batch: Iterable[Addition]) -> Sequence[Counted]:
+    """Add in order, in one transaction. Who has given up by now is left out."""
+    wanted = [one for one in batch if not one.answer.done()]
+    with _writing(db):
+        keys = {key for one in wanted for key in one.deltas}
+        found = {key: db.execute(HELD, (key,)).fetchone() for key in keys}
+        before = {key: row for key, row in found.items() if row is not None}
+        after = dict(before)
+        counted = [(one.answer, add_onto(after, one.deltas, one.expires, one.now)) for one in wanted]
+        db.executemany(HOLD, [(key, *row) for key, row in after.items() if row != before.get(key)])
+    return counted
 
 
 def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
@@ -190,7 +194,7 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _create(path)
-        db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None)
+        db = sqlite3.connect(path, timeout=OPEN_PATIENCE, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise _not_opened(path, error) from error
     try:

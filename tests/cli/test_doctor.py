@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -6,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from llmux.app import open_ground
 from llmux.config.load import load
 from llmux.errors import RateLimited
+from llmux.ground import open_ground
 from llmux.routing.assemble import assemble
 from llmux.telemetry import Voice
 from tests.cli.running import running, surroundings
+from tests.redis_server import RedisServer, needs_redis
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def test_all_is_well(call) -> None:
     assert told.exit_code == 0, told.output
     assert "demo      up" in told.output
     assert "demo:*   ready" in told.output
+    assert re.search(r"^Store: sqlite:/.*/llmux.db answers in \d+\.\d ms$", told.output, re.MULTILINE)
     assert "All is well." in told.output
 
 
@@ -104,6 +107,14 @@ def test_the_gateway_that_runs(call, home: Path, tmp_path: Path) -> None:
     assert f"answers at {gateway.url}: ok" in told.output
 
 
+def test_a_gateway_that_lets_nobody_in_without_a_key_runs_all_the_same(call, home: Path, tmp_path: Path) -> None:
+    closed = surroundings(tmp_path, LLMUX_API_KEY_REQUIRED="true")
+    with running("start", "--port", "0", env=closed, cwd=tmp_path) as gateway:
+        (home / "config.toml").write_text(f"port = {gateway.url.rpartition(':')[2]}\n")
+        told = call("doctor")
+    assert f"answers at {gateway.url}: ok" in told.output
+
+
 def test_a_certificate_that_does_not_hold(call, home: Path) -> None:
     for name in ("k.pem", "c.pem"):
         (home / name).write_text("no certificate\n")
@@ -120,6 +131,28 @@ def test_a_store_that_cannot_be_opened(call, home: Path) -> None:
     assert told.exit_code == 1
     assert "demo      up" in told.output
     assert "store: " in told.stderr
+
+
+def test_a_store_that_is_away_is_named_without_its_password(call, home: Path) -> None:
+    (home / "config.toml").write_text('port = 1\n[store]\nurl = "redis://me:s3cret@127.0.0.1:1/0"\n')
+    told = call("doctor")
+    assert told.exit_code == 1
+    assert "Store: redis://127.0.0.1:1/0: away" in told.output
+    assert "demo      up" in told.output
+    assert "Does redis://127.0.0.1:1/0 run?" in told.stderr
+    assert "s3cret" not in told.output + told.stderr
+
+
+@needs_redis
+def test_a_store_that_lets_nobody_in(call, home: Path, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--requirepass", "other")
+    server.start()
+    (home / "config.toml").write_text(f'port = 1\n[store]\nurl = "redis://:s3cret@127.0.0.1:{server.port}"\n')
+    told = call("doctor")
+    server.kill()
+    assert told.exit_code == 1
+    assert "store: the store cannot be opened: Redis says: invalid username-password" in told.stderr
+    assert "s3cret" not in told.output + told.stderr
 
 
 def test_a_wrong_configuration(call, home: Path) -> None:

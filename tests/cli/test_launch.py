@@ -188,6 +188,15 @@ def test_the_environment_is_printed(call, home: Path, config: str, lines: list[s
     assert told.output.splitlines() == [line.format(home=home) for line in lines]
 
 
+def test_an_api_key_of_ones_own_is_handed_over(call, home: Path, monkeypatch) -> None:
+    (home / "config.toml").write_text("api_key_required = true\n")
+    told = call("launch", "--print", "claude")
+    assert (told.exit_code, told.stdout) == (1, "")
+    assert "llmux keys create NAME makes one. Set it as LLMUX_KEY" in told.stderr
+    monkeypatch.setenv("LLMUX_KEY", "lmx-mine")
+    assert "export ANTHROPIC_AUTH_TOKEN=lmx-mine" in call("launch", "--print", "claude").stdout
+
+
 def test_codex_is_told_on_its_command_line(tmp_path: Path, tools: Path, free_port: int) -> None:
     """It reads no address from the environment."""
     (tools / "codex").write_text(f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")

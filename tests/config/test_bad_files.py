@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmux.config.check import REDIS_FORMS
 from llmux.config.problem import ConfigError, hint, spelled
 from tests.config.places import Place
 
@@ -37,6 +38,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "text for a number": ('port = "80"', ["port: expected int, got str"]),
     "a number for text": ("host = 1", ["host: expected str, got int"]),
     "a number for a secret": ("admin_key = 1", ["admin_key: expected str, got int"]),
+    "a price below nothing": (
+        '[[price]]\nmodel = "a"\ninput = -1\noutput = 1',
+        ["price[0].input: expected float >= 0.0"],
+    ),
+    "half a price": ('[[price]]\nmodel = "a"\ninput = 1', ["price[0].output: missing"]),
+    "a backend's price with a slip": (
+        '[[backend]]\nmodel = "demo:a"\nprice = { input = 1, output = 2, cash_read = 3 }',
+        ['backend[0].price.cash_read: unknown key; did you mean "cache_read"?'],
+    ),
+    "a number for a price": (
+        '[[backend]]\nmodel = "demo:a"\nprice = 3',
+        ["backend[0].price: expected a table, got int"],
+    ),
     "a date": ("host = 2020-01-01", ["host: expected str, got date"]),
     "a number for a switch": ("https_enabled = 1", ["https_enabled: expected bool, got int"]),
     "a table for a number": ("[port]", ["port: expected int, got a table"]),
@@ -54,6 +68,14 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "a word that is none of those": (
         'log_level = "LOUD"',
         ['log_level: expected one of "DEBUG", "INFO", "WARNING", "ERROR"'],
+    ),
+    "a door for nobody": (
+        '[metrics]\nauth = "admin"',
+        ['metrics.auth: needs an admin_key, or nobody could scrape; "token" lets clients in'],
+    ),
+    "a collector without a scheme": (
+        '[otel]\nendpoint = "localhost:4318"',
+        ['otel.endpoint: expected the address of a collector, such as "http://localhost:4318"'],
     ),
     "a port beyond": ("port = 65536", ["port: expected int <= 65535"]),
     "a negative time": ("keepalive = -1", ["keepalive: expected float > 0.0"]),
@@ -173,15 +195,29 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'host = "0.0.0.0"',
         [
             ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
     ),
     "open everywhere": (
         'host = ""',
         [
             ("host: every address is not loopback, and whoever reaches it could use your keys: "
-            "add [tokens], or say allow_anonymous = true")
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
         ],
+    ),
+    "open to who has a key that nobody can make": (
+        'host = "0.0.0.0"\napi_key_required = true',
+        [
+            ("host: 0.0.0.0 is not loopback, and whoever reaches it could use your keys: "
+            "add [tokens], or api_key_required = true and an admin_key to make keys with, "
+            "or say allow_anonymous = true")
+        ],
+    ),
+    "keys that nobody can make": (
+        'api_key_required = true\nstore.url = "memory:"',
+        ["api_key_required: nobody could make a key: set admin_key, or a store that outlives the process"],
     ),
     "an empty key": ('[tokens]\na = ""', ["tokens.a: an empty key would let everybody in"]),
     "one key for two": (
@@ -212,12 +248,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
             'cors.origins[3]: expected "*" or an origin such as "https://app.example.com"',
         ],
     ),
-    "a store that is none": ('[store]\nurl = "file"', ['store.url: expected "memory:" or "sqlite:[path]"']),
-    "a store to come": (
-        '[store]\nurl = "redis://h"',
-        ['store.url: Redis arrives later; expected "memory:" or "sqlite:[path]"'],
+    "a store that is none": (
+        '[store]\nurl = "file"',
+        ['store.url: expected "memory:", "sqlite:[path]" or "redis://host:port/db"'],
     ),
-    "a cache": ("[cache]\nttl = 1", ["cache: answers cannot be kept yet; remove this table"]),
+    **{
+        f"a Redis at {url}": (f'[store]\nurl = "{url}"', [f"store.url: {REDIS_FORMS}"])
+        for url in (
+            "redis:", "redis://", "redis:///0", "redis://h:0", "redis://h:x", "redis://h:70000", "redis://h/a",
+            "redis://h/0/1", "redis://:pa#ss@h", "redis://:pa/ss@h", "redis://:pa ss@h", "redis://h?password=x",
+            "redis://h?db", "rediss://h?ssl_cert_reqs=none", "unix://", "unix://h/run/r", "unix:///r?db=x",
+        )
+    },
+    "a cache for no time": ("[cache]\nttl = 0", ["cache.ttl: expected float > 0.0"]),
     # --- much at once
     "everything": (
         'port = "x"\nhots = 1\n[provider.a]\nbase_ulr = 1\n[[backend]]\nmodel = "openia:m"\nweight = -1',
@@ -319,6 +362,9 @@ def test_what_the_environment_opens_is_the_environment_s_fault(place: Place) -> 
 GUARDED = [
     'host = "0.0.0.0"\nallow_anonymous = true',
     'host = "::"\n[tokens]\na = "x"',
+    'host = "::"\napi_key_required = true\nadmin_key = "x"',
+    'api_key_required = true\nstore.url = "memory:"\n[tokens]\na = "x"',
+    "api_key_required = true",
     'host = "127.0.0.2"',
     'host = "::1"',
     'host = "[::1]"',

@@ -140,16 +140,29 @@ def test_a_key_that_is_not_required_lets_nobody_in(place: Place) -> None:
     assert place.load("", env={"API_KEY": "k", "API_KEY_REQUIRED": "false"}).config.tokens == {}
 
 
-def test_a_required_key_that_is_missing_stops_the_start(place: Place) -> None:
-    with pytest.raises(ConfigError, match=r"environment: tokens\.api_key: an empty key would let everybody in"):
-        place.load("", env={"API_KEY_REQUIRED": "1"})
+def test_where_a_key_is_required_and_none_is_named_they_are_made_at_run_time(place: Place) -> None:
+    config = place.load("", env={"API_KEY_REQUIRED": "1"}).config
+    assert (config.api_key_required, config.tokens) == (True, {})
+    with pytest.raises(ConfigError, match="environment: api_key_required: nobody could make a key"):
+        place.load("", env={"API_KEY_REQUIRED": "1", "LLMUX_STORE_URL": "memory:"})
 
 
 def test_a_cache_that_is_wanted_is_not_passed_over_in_silence(place: Place) -> None:
+    why = "no answers are kept; [cache] enabled = true, or LLMUX_CACHE_ENABLED=true, keeps them"
     assert place.load("", env={"CACHE_TTL": "1000", "CACHE_MAX_SIZE": "5"}).notices == (
-        "CACHE_TTL has no effect: answers cannot be kept yet",
-        "CACHE_MAX_SIZE has no effect: answers cannot be kept yet",
+        f"CACHE_TTL has no effect: {why}",
+        f"CACHE_MAX_SIZE has no effect: {why}",
     )
+
+
+def test_how_answers_are_kept_can_be_said_in_the_older_variables(place: Place) -> None:
+    loaded = place.load("", env={"CACHE_TTL": "1500", "CACHE_MAX_SIZE": "5", "LLMUX_CACHE_ENABLED": "true"})
+    assert (loaded.config.cache.ttl, loaded.config.cache.max_entries, loaded.notices) == (1.5, 5, ())
+
+
+def test_a_cache_for_no_time_is_none(place: Place) -> None:
+    cache = place.load("[cache]\nenabled = true", env={"CACHE_TTL": "0"}).config.cache
+    assert (cache.enabled, cache.ttl) == (False, 300)
 
 
 HOSTS = {

@@ -81,6 +81,19 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(place
     assert config.store.url == "sqlite:x"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h", "redis://h/", "redis://h:6380/1", "redis://:pw%40@[::1]:1/0", "redis://me:pw@h", "unix:///r?db=2",
+        "unix://me:pw@/run/r", "rediss://:pw@h/0?ssl_ca_certs=/ca.pem", "sqlite:", "sqlite:/a@b", "memory:",
+    ],
+)  # fmt: skip
+def test_a_store_has_a_url_and_does_not_print_it(place: Place, url: str) -> None:
+    config = place.load(f'[store]\nurl = "{url}"').config
+    assert config.store.url.reveal() == url
+    assert "Store(url=Secret(***))" in repr(config)
+
+
 def test_project_entries_replace_user_entries_of_the_same_name(place: Place) -> None:
     place.write_user(
         """

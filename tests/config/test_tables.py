@@ -5,9 +5,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from llmux.config.tables import Rule, Tables, builtin, key_of
+from llmux.config.tables import Priced, Rule, Tables, builtin, key_of
 from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile
+from llmux.ir.price import Price
 
 TABLES = builtin()
 
@@ -316,3 +317,70 @@ TAGS = {
 @pytest.mark.parametrize("where", TAGS)
 def test_who_leaves_reasoning_in_the_text(where: tuple[str, str]) -> None:
     assert TABLES.profile("openai_chat", *where).think_tags is TAGS[where]
+
+
+# --- prices ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", TABLES.prices, ids=lambda row: f"{row.provider}/{row.model}"[:60])
+def test_a_price_is_a_price(row: Priced) -> None:
+    assert set(row.provider) <= TABLES.providers.keys()
+    re.compile(row.model)
+    price = row.price
+    assert 0 <= price.input < 1_000
+    assert 0 <= price.output < 1_000
+    assert price.cache_read is None or price.cache_read <= price.input, "reading from a cache is never dearer"
+    assert price.cache_write is None or price.input <= price.cache_write
+    assert price.cache_write_1h is None or (price.cache_write or 0) <= price.cache_write_1h
+
+
+# provider, model -> US dollars per million tokens of input and output; None: nobody knows.
+PRICES: dict[tuple[str, str], tuple[float, float] | None] = {
+    ("anthropic", "claude-opus-4-5-20251101"): (5, 25),
+    ("", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"): (3, 15),
+    ("openrouter", "anthropic/claude-opus-4.1"): (15, 75),
+    ("", "claude-3-5-haiku@20241022"): (0.8, 4),
+    ("anthropic", "claude-opus-5-5"): (4, 20),
+    ("anthropic", "claude-opus-99"): None,
+    ("openai", "gpt-4o-2024-08-06"): (2.5, 10),
+    ("openai", "gpt-4o-2024-05-13"): (5, 15),
+    ("openai", "gpt-4o-mini-2024-07-18"): (0.15, 0.6),
+    ("openai", "gpt-5"): (1.25, 10),
+    ("openai", "gpt-5-chat-latest"): (1.25, 10),
+    ("openai", "gpt-5-mini-2025-08-07"): (0.25, 2),
+    ("openai", "gpt-4o-realtime-preview"): None,
+    ("openai", "text-embedding-3-small"): (0.02, 0),
+    ("gemini", "gemini-2.5-flash-lite-preview-09-2025"): (0.1, 0.4),
+    ("gemini", "models/gemini-2.5-pro"): (1.25, 10),
+    ("gemini", "gemini-2.5-flash-lite-preview-tts"): None,
+    ("xai", "grok-4-0709"): (3, 15),
+    ("groq", "openai/gpt-oss-120b"): (0.15, 0.6),
+    ("cerebras", "gpt-oss-120b"): (0.35, 0.75),
+    ("openrouter", "openai/gpt-oss-120b"): None,
+    ("openrouter", "openai/gpt-oss-120b:free"): (0, 0),
+    ("ollama", "deepseek-r1:8b"): (0, 0),
+    ("ollama", "gpt-oss:120b-cloud"): None,
+    ("deepseek", "deepseek-chat"): (0.27, 1.1),
+    ("demo", "echo"): (1, 5),
+    ("", "echo"): None,
+}
+
+
+@pytest.mark.parametrize(("provider", "model"), PRICES)
+def test_a_model_s_price(provider: str, model: str) -> None:
+    price = TABLES.price(provider, model)
+    assert (price and (price.input, price.output)) == PRICES[provider, model]
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLES.providers.items() if row.default])
+def test_what_is_asked_when_nobody_says_a_model_has_a_price(name: str) -> None:
+    default = TABLES.providers[name].default
+    assert TABLES.price(name, default) is not None or default == "openrouter/auto", default
+
+
+def test_the_last_price_counts_alone() -> None:
+    rows = (Priced(Price(1, 2, cache_read=0.5), model="a"), Priced(Price(3, 4), provider=("p",), model="^A"))
+    tables = Tables({}, (), rows)
+    assert tables.price("p", "ab") == Price(3, 4)
+    assert tables.price("q", "ab") == Price(1, 2, cache_read=0.5)
+    assert tables.price("p", "b") is None

@@ -10,10 +10,15 @@ import pytest
 
 from llmux.config.schema import (
     Backend,
+    Cache,
     Config,
     Conversation,
     Cors,
+    Http,
     Media,
+    Metrics,
+    Otel,
+    Price,
     Provider,
     Role,
     Routing,
@@ -36,14 +41,22 @@ SHOWN: dict[type[Section], tuple[str | int, ...]] = {
     Store: ("store",),
     Provider: ("provider", "openai"),
     Backend: ("backend", 0),
+    Price: ("price", 0),
     Role: ("role", "analyzer"),
     Token: ("tokens", "frontend_app"),
     Routing: ("routing",),
     Conversation: ("conversation",),
+    Cache: ("cache",),
     Media: ("media",),
+    Http: ("http",),
     Cors: ("cors",),
+    Metrics: ("metrics",),
+    Otel: ("otel",),
 }
-NESTED = {"store", "provider", "backend", "role", "tokens", "routing", "conversation", "media", "cors"}
+NESTED = {
+    "store", "provider", "backend", "price", "role", "tokens", "routing", "conversation", "cache", "media", "http",
+    "cors", "metrics", "otel",
+}  # fmt: skip
 
 
 def shown(kind: type[Section]) -> Any:
@@ -59,7 +72,7 @@ def uncommented() -> str:
 
 def section_lines(kind: type[Section]) -> str:
     """The lines that show one section."""
-    header = {Config: "", Backend: "[[backend]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
+    header = {Config: "", Backend: "[[backend]]", Price: "[[price]]"}.get(kind, f"[{'.'.join(map(str, SHOWN[kind]))}]")
     _, _, rest = f"\n{TEXT}".partition(f"\n#{header}\n" if header else "\n")
     return rest.split("\n#[")[0]
 

@@ -8,13 +8,14 @@ import pytest
 from llmux.conversation import tape
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.dialects.base import AnswerForm
 from llmux.errors import AnswerNotFound, BackendError, BadRequest, StoreAway
 from llmux.ir.content import Part, Text, ToolCall
 from llmux.ir.events import PartStart, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.responder import Client, Context
+from llmux.store.archive import Archive
 from llmux.store.base import Store, StoreError
 from tests.conversation.miniature import DIALECTS, MINIATURE, NAME
 from tests.fakes import FakeClock

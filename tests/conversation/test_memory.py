@@ -1,8 +1,9 @@
 """The memory of earlier turns: here at once, with other workers a little later, and an aid only."""
 
 from llmux.conversation.memory import ASK_EVERY, IN_MEMORY, Memory
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.conversation.shelf import Shelf
+from llmux.store.archive import Archive
 from llmux.store.base import StoreError
 from llmux.telemetry import Fact
 from tests.fakes import FakeClock

@@ -1,8 +1,11 @@
 """Notes of a client in the store: apart from all others, within bounds, and never worth a long wait."""
 
+import asyncio
+
 import pytest
 
-from llmux.conversation.notes import AWAY_FOR, Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
+from llmux.store.archive import AWAY_FOR, Archive
 from llmux.store.base import StoreError
 from llmux.telemetry import Fact, StoreFault
 from tests.fakes import FakeClock
@@ -88,6 +91,20 @@ async def test_a_store_that_fails_is_left_alone_for_a_moment_and_told_once(clock
     with pytest.raises(StoreError, match="again"):
         await room.notes.fetch("a", ["1"])
     assert room.facts == [StoreFault("disk"), StoreFault("again")]
+
+
+async def test_one_asks_for_all_whether_it_is_back(clock: FakeClock) -> None:
+    room = Room(clock)
+    room.store.fault = StoreError("disk")
+    for calls in (1, 2):
+        asking = [room.notes.fetch("a", ["1"]) for _ in range(5)]
+        told = await asyncio.gather(*asking, return_exceptions=True)
+        assert [str(each) for each in told] == ["disk"] + ["the store is away"] * 4
+        assert room.store.calls == calls
+        clock.advance(AWAY_FOR)
+    room.store.fault = None
+    for _ in range(2):
+        assert await room.notes.fetch("a", ["1"]) == {}
 
 
 async def test_a_store_that_says_nothing_is_not_waited_for(clock: FakeClock) -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from llmux.conversation.memory import IN_MEMORY, IN_STORE, Memory
-from llmux.conversation.notes import Archive, Notes
+from llmux.conversation.notes import Notes
 from llmux.conversation.reasoning import KeptReasoning
 from llmux.conversation.shelf import Shelf
 from llmux.dialects.openai_chat.schema import THOUGHT_MAKER
@@ -16,6 +16,7 @@ from llmux.ir.capability import Profile
 from llmux.ir.content import Part, Reasoning, ReasoningState, Text, ToolCall
 from llmux.ir.events import PartStart, Verbatim
 from llmux.responder import Client, Context
+from llmux.store.archive import Archive
 from llmux.store.base import Store
 from llmux.store.memory import MemoryStore
 from tests.fakes import FakeClock
@@ -170,7 +171,8 @@ async def test_who_brings_it_back_is_passed_on_as_it_is(clock: FakeClock) -> Non
     body = chat("deepseek", ASKED, {**CALLED, "reasoning_content": "Let me look."}, RESULT)
     events = await talk.ask("openai_chat", body)
     assert isinstance(events[1], Verbatim)
-    assert deepseek.heard[1] == orjson.loads(orjson.dumps({**body, "model": "m"}))
+    asked_of_it = {**body, "model": "m", "stream_options": {"include_usage": True}}  # the wish for usage is ours
+    assert deepseek.heard[1] == orjson.loads(orjson.dumps(asked_of_it))
 
 
 async def test_googles_proof_comes_back_on_its_call(clock: FakeClock) -> None:

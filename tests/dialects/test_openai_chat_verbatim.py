@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llmux.dialects.base import Decoder
 from llmux.dialects.openai_chat import OPENAI_CHAT
 from llmux.errors import BackendCut, BackendFailed, BackendGarbled, GatewayError
 from llmux.ir.events import Event, MessageEnd, StreamError, Verbatim
@@ -25,8 +26,8 @@ def stream(*documents: Wire | str, compact: bool = True) -> bytes:
     return b"".join(b"data: " + text.encode() + b"\n\n" for text in texts)
 
 
-def run(data: bytes, size: int | None = None) -> list[Event]:
-    decoder = OPENAI_CHAT.verbatim()
+def run(data: bytes, size: int | None = None, decoder: Decoder | None = None) -> list[Event]:
+    decoder = decoder or OPENAI_CHAT.verbatim()
     size = size or len(data) or 1
     events = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
     return [*events, *decoder.close()]
@@ -71,6 +72,41 @@ def test_every_byte_reaches_the_client(case: str, size: int | None) -> None:
     assert (last.done, last.finish_reason) == (True, FinishReason.END)
     assert last.usage == Usage(input_tokens=3, output_tokens=2)
     assert [event.done for event in events if isinstance(event, Verbatim)].count(True) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("case", CLEAN)
+def test_usage_that_only_we_asked_for_is_told_and_not_given(case: str, size: int | None) -> None:
+    assert OPENAI_CHAT.metering is not None
+    events = run(CLEAN[case], size, OPENAI_CHAT.metering.decoder())
+    compact, spaced = stream(LAST), stream(LAST, compact=False)
+    ends = b"\r\n" if case == "CRLF" else b"\r" if case == "CR" else b"\n"
+    expected = CLEAN[case]
+    for frame in (compact, spaced, compact.replace(b"data: ", b"data:")):
+        expected = expected.replace(frame.replace(b"\n", ends), b"")
+    assert given(events) == expected
+    last = events[-1]
+    assert isinstance(last, Verbatim)
+    assert (last.done, last.finish_reason, last.usage) == (True, FinishReason.END, Usage(3, 2))
+
+
+def test_usage_that_comes_last_and_without_its_blank_line_is_not_given_either() -> None:
+    assert OPENAI_CHAT.metering is not None
+    body = stream(SAYS, END)
+    assert given(run(body + stream(LAST).rstrip(), None, OPENAI_CHAT.metering.decoder())) == body
+
+
+WISHES: list[tuple[Wire, Wire]] = [
+    ({}, {"include_usage": True}),
+    ({"stream_options": None}, {"include_usage": True}),
+    ({"stream_options": {"include_usage": False, "x": 1}}, {"include_usage": True, "x": 1}),
+]
+
+
+@pytest.mark.parametrize(("asked", "options"), WISHES)
+def test_the_wish_for_usage_keeps_the_clients_other_options(asked: Wire, options: Wire) -> None:
+    assert OPENAI_CHAT.metering is not None
+    assert OPENAI_CHAT.metering.ask(asked) == {"stream_options": options}
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -50,7 +50,12 @@ from tests.scripted import (
 )
 
 TOGETHER = Way(name="together")
-HELLO = {"model": "any", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+HELLO = {
+    "model": "any",
+    "messages": [{"role": "user", "content": "hello"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
 OK = Script(steps=[chat_stream("from here")])
 REFUSED = Script(raises=BackendUnreachable("refused"))
 HEAD = sse(chunk({"role": "assistant", "content": ""}))

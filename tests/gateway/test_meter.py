@@ -26,7 +26,8 @@ BEGIN: Batch = (MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "1234
 MORE: Batch = (PartDelta(0, "éé"), PartDelta(0, "1234"))  # with BEGIN's: 16 bytes
 END = MessageEnd(FinishReason.END, Usage(7, 3))
 CUT = StreamError(BackendCut("gone"))
-FRAME = b"data: 0123\n\n"  # the smallest one: what is around the text
+FRAME = b'data: {"text":"0123"}\n\n'
+LONG = b'data: {"text":"' + b"x" * 44 + b'"}\n\n'
 
 CASES: dict[str, tuple[Sequence[Batch], Usage, bool]] = {
     "told at the end": ([BEGIN, MORE, (PartEnd(0), END)], Usage(7, 3), True),
@@ -56,8 +57,18 @@ CASES: dict[str, tuple[Sequence[Batch], Usage, bool]] = {
         False,
     ),
     "verbatim, left: long frames": (
-        [(Verbatim(FRAME),), (Verbatim(b"data: 0123" + b"x" * 40 + b"\n\n"),)],
-        Usage(PROMPT, 10, estimated=True),
+        [(Verbatim(FRAME),), (Verbatim(b"event: y\ndata: {}\n\n", content=False),), (Verbatim(LONG),)],
+        Usage(PROMPT, 12, estimated=True),
+        False,
+    ),
+    "verbatim, left: lines": (
+        [(Verbatim(b'{"message":{"content":"12345678"}}\n'),), (Verbatim(b'{"message":{"content":"1234"}}\n' * 2),)],
+        Usage(PROMPT, 4, estimated=True),
+        False,
+    ),
+    "verbatim, left: frames without text are none": (
+        [(Verbatim(b'data: {"role":1}\n\n'),), (Verbatim(FRAME),)],
+        Usage(PROMPT, 1, estimated=True),
         False,
     ),
     "verbatim, what says nothing is no token": (

@@ -7,6 +7,7 @@ import pytest
 
 from llmux.dialects.registry import TABLE
 from llmux.gateway.outbound import Recipient, prepare
+from llmux.ir.capability import Profile
 from llmux.responder import Context
 from llmux.routing.catalog import Backend
 
@@ -56,3 +57,31 @@ def test_the_clients_own_marks_are_the_only_ones() -> None:
     body = sent("openai_chat", CHAT | {"messages": [CHAT["messages"][0], user]}, "claude")
     assert body["system"] == [{"type": "text", "text": LONG}]
     assert body["messages"] == [user]
+
+
+WISH = b'"stream_options":{"include_usage":true}'
+# What a client's JSON begins with -> what its backend's does.
+METERED: dict[str, tuple[bytes, dict[str, Any], bytes]] = {
+    "in front of the rest": (b' {"a": 1.0, "stream":true', {}, b"{" + WISH + b',"a": 1.0, "stream":true'),
+    "asked for": (b'{"stream":true,' + WISH, {}, b'{"stream":true,' + WISH),
+    "no stream": (b'{"stream":false', {}, b'{"stream":false'),
+    "beside others": (
+        b'{"stream":true,"stream_options":{"x":1}',
+        {},
+        b'{"stream":true,"stream_options":{"x":1,"include_usage":true}',
+    ),
+    "none wanted": (b'{"stream":true,"stream_options":null', {}, b'{"stream":true,' + WISH),
+    "not known": (b'{"stream":true', {"profile": Profile(stream_usage=False)}, b'{"stream":true'),
+    "refused": (b'{"stream":true', {"without": frozenset({"stream_options"})}, b'{"stream":true'),
+}
+
+
+@pytest.mark.parametrize(("said", "more", "expected"), METERED.values(), ids=METERED)
+def test_usage_is_asked_for_where_the_client_does_not(said: bytes, more: dict[str, Any], expected: bytes) -> None:
+    rest = b',"model":"m","messages":[{"role":"user","content":"Hi"}]}'
+    request = TABLE["openai_chat"].decode_request(said + rest)
+    to = Recipient(Backend(name="b", provider="b", model="m", dialect="openai_chat"), TABLE["openai_chat"], **more)
+    outgoing = prepare(request, Context("r"), to)
+    assert outgoing.verbatim
+    assert outgoing.body == expected + rest
+    assert (outgoing.metering is not None) == (expected != said)

@@ -9,7 +9,7 @@ from llmux.ir.card import ModelCard
 from llmux.routing.assemble import Assembled, assemble
 from llmux.routing.catalog import backend_model, candidates
 from llmux.routing.listed import Lists
-from llmux.routing.offers import Offer, offers
+from llmux.routing.offers import Offer, names, offers
 from llmux.routing.requirements import Needs
 from llmux.routing.selector import Policy, choose
 
@@ -105,3 +105,10 @@ def test_what_a_permission_may_call_it() -> None:
 def test_who_embeds_does_nothing_else() -> None:
     (offer,) = shown(assembled(Written(model="dear:vectors", embeddings=True, context=8_000)))
     assert (offer.card.answers, offer.card.context, offer.card.capabilities) == (False, 8_000, [])
+
+
+def test_every_name_that_somebody_has_given() -> None:
+    house = assembled(Written(model="dear:big", name="b"), Written(model="box:*"), all=["b"])
+    listed = {"llama3:latest", "nomic-embed", "llava"}
+    expected = {"all", "b", "big", "dear:big", "box:*", *listed, *(f"box:{name}" for name in listed)}
+    assert set(names(house.catalog)) == expected

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.responder import Window
-from llmux.routing.windows import FROM_FIRST_REQUEST, MARGIN, Slot, slot, wait, wait_for
+from llmux.responder import FOREVER, Window
+from llmux.routing.windows import FROM_FIRST_REQUEST, MARGIN, Slot, belongs, slot, used, wait, wait_for
 
 HOUR, DAY = 3_600, 86_400
 NOON = 20_000 * DAY + 12 * HOUR  # Unix seconds
@@ -159,3 +159,34 @@ def test_who_may_send_now_may_send_later(limit: int, previous: int, current: int
     later = min(now + 60, 1_001.0 * HOUR - 1)
     if seconds == 0.0 and later > now:
         assert wait_for(1, limit, HOUR, later, previous, current) == 0.0
+
+
+NAMES = st.sampled_from(["backend/p:a", "backend/p:a:8b", "backend/p", "client/ann", "client/ann:start"])
+EVERY_WINDOW = [
+    Window(1, span, kind, unit)
+    for span in (3600, FROM_FIRST_REQUEST, 86_400, 0)
+    for kind in ("sliding", "calendar")
+    for unit in ("requests", "tokens", "usd")
+]
+
+
+@given(NAMES, NAMES, st.sampled_from(EVERY_WINDOW), st.floats(1e9, 2e9))
+def test_a_counter_belongs_to_whom_it_was_made_for(name: str, other: str, window: Window, now: float) -> None:
+    made = slot(name, window, now)
+    for counter in (made.current, made.previous):
+        if counter:
+            assert belongs(name, counter)
+            assert not belongs(other, counter) or other == name
+
+
+USED = {
+    "it slides: half of the last one has faded": (Window(10, 3600), 8.0, 3.0, 7.0),
+    "by the calendar": (Window(10, 3600, "calendar"), 8.0, 3.0, 3.0),
+    "in all": (Window(10, FOREVER, unit="usd"), 8.0, 3.0, 3.0),
+}
+
+
+@pytest.mark.parametrize("case", USED)
+def test_what_of_a_window_is_used(case: str) -> None:
+    window, previous, current, so_far = USED[case]
+    assert used(window, 1800.0, previous, current) == so_far

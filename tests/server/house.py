@@ -9,12 +9,13 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from msgspec.structs import replace
 
 from llmux.clock import Clock, SystemClock
-from llmux.config.schema import Cors
+from llmux.config.schema import Cors, Http
 from llmux.dialects.base import Dialect
 from llmux.dialects.registry import TABLE
-from llmux.errors import AnswerNotFound, GatewayError
+from llmux.errors import AnswerNotFound, GatewayError, NotFound, StoreAway
 from llmux.ir.card import ModelCard
 from llmux.ir.content import Text
 from llmux.ir.embedding import EmbeddingRequest, Embeddings
@@ -24,8 +25,8 @@ from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.application import build
-from llmux.server.auth import Door, digest
-from llmux.server.services import Desk, Library, Services
+from llmux.server.auth import Door, Keys, digest
+from llmux.server.services import Accounts, Desk, KeyOffice, Library, Services, never
 from llmux.telemetry import Fact, RequestFinished
 
 Respond = Callable[[Request, Context], AsyncGenerator[Batch, None]]
@@ -58,11 +59,40 @@ async def no_answer(client: Client, dialect: str, answer_id: str) -> Any:
     raise AnswerNotFound(f"Response with id '{answer_id}' not found.")
 
 
+async def nothing(*_: object) -> Any:
+    """Nothing was used here, and nothing is limited."""
+    return {}
+
+
+class NoOffice:
+    """Nobody makes keys here."""
+
+    async def every(self) -> list[Any]:
+        return []
+
+    async def make(self, body: bytes) -> Any:
+        raise StoreAway("nothing is kept here")
+
+    async def find(self, key_id: str) -> Any:
+        raise NotFound("there is none")
+
+    async def change(self, key_id: str, body: bytes) -> Any:
+        raise NotFound("there is none")
+
+    revoke = find
+
+
+async def no_changes(limit: int) -> list[Any]:
+    """Nothing has been changed here."""
+    return []
+
+
 class Running:
     """A server that is up: where it is, what it has told, and a client for it."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact]) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, facts: list[Fact], server: web.Server) -> None:
         self.url = url
+        self.server = server
         self.session = session
         self.facts = facts
 
@@ -87,12 +117,22 @@ async def running(  # one option for each thing that a test may want to be other
     keepalive: float = 60.0,
     cors: Cors | None = None,
     max_body: int = 2**20,
+    http: Http | None = None,
+    draining: Callable[[], bool] = never,
     trusted: tuple[str, ...] = (),
     anonymous: bool = False,
     log_bodies: bool = False,
     usage: Usage | GatewayError = USAGE,  # of embeddings
     library: Library | None = None,
+    accounts: Accounts | None = None,
+    keys: Keys | None = None,
+    keys_required: bool = False,
+    office: KeyOffice | None = None,
+    audit: Callable[[int], Any] | None = None,
+    admin_key: str = "",
+    login_attempts: int = 20,
     dialects: Mapping[str, Dialect] = TABLE,
+    services: Mapping[str, Any] | None = None,  # what else the server is handed
 ) -> AsyncGenerator[Running, None]:
     clock = clock or SystemClock()
     facts: list[Fact] = []
@@ -112,7 +152,7 @@ async def running(  # one option for each thing that a test may want to be other
     async def health(deep: bool) -> Mapping[str, Any]:
         return {"status": "down" if deep else "ok"}
 
-    services = Services(
+    handed = Services(
         dialects=dialects,
         respond=respond,
         embed=embed,
@@ -120,21 +160,33 @@ async def running(  # one option for each thing that a test may want to be other
         explain=explain,
         health=health,
         cards=lambda client: [card for card in CARDS if not client.models or card.id in client.models],
-        door=Door({digest(key): client for key, client in (tokens or {}).items()}, allow_anonymous=anonymous),
+        accounts=accounts or Accounts(nothing, nothing, nothing, nothing),
+        door=Door(
+            {digest(key): client for key, client in (tokens or {}).items()},
+            allow_anonymous=anonymous,
+            keys=keys,
+            keys_required=keys_required,
+        ),
         library=library or Library(no_answer, no_answer, no_answer),
+        keys=office or NoOffice(),
+        audit=audit or no_changes,
+        admin_key=digest(admin_key) if admin_key else b"",
+        login_attempts=login_attempts,
         cors=cors or Cors(),
         keepalive=keepalive,
         log_bodies=log_bodies,
     )
+    handed = replace(handed, **(services or {}))
     ids = itertools.count(1)
-    desk = Desk(lambda: services, clock, facts.append, lambda: f"req_{next(ids)}")
+    desk = Desk(lambda: handed, clock, facts.append, lambda: f"req_{next(ids)}", draining=draining)
     networks = tuple(ipaddress.ip_network(text) for text in trusted)
-    runner = web.ServerRunner(build(desk, dialects, max_body=max_body, trusted=networks))
+    server = build(desk, dialects, max_body=max_body, trusted=networks, http=http or Http())
+    runner = web.ServerRunner(server)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     try:
         async with aiohttp.ClientSession() as session:
-            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts)
+            yield Running(f"http://127.0.0.1:{runner.addresses[0][1]}", session, facts, server)
     finally:
         await runner.cleanup()

@@ -10,7 +10,7 @@ import pytest
 
 from llmux.conversation.answers import Conversations, KeptAnswers
 from llmux.conversation.library import Answers
-from llmux.conversation.notes import Archive, Bounds, Notes
+from llmux.conversation.notes import Bounds, Notes
 from llmux.ir.content import Text
 from llmux.ir.events import Batch, MessageEnd, MessageStart, PartDelta, PartEnd, PartStart
 from llmux.ir.request import Request
@@ -18,6 +18,7 @@ from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.responder import Client, Context
 from llmux.server.services import Library
+from llmux.store.archive import Archive
 from llmux.store.base import StoreError
 from tests.conversation.miniature import DIALECTS
 from tests.fakes import FakeClock

@@ -60,7 +60,8 @@ async def test_verbatim_bytes_reach_the_client_as_they_are(path: str) -> None:
         body = BODIES[path] | {"stream": stream}
         async with running(respond) as house, house.session.post(house.url + path, json=body) as answer:
             assert await answer.read() == odd + odd
-            assert (await house.until_finished())[0].usage == Usage(1, 2)
+            (finished,) = await house.until_finished()
+            assert (finished.usage, finished.finish_reason) == (Usage(1, 2), "end")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -146,7 +147,7 @@ async def test_a_keepalive_commits_to_a_stream_and_not_to_a_backend(path: str) -
 
     async with running(respond, clock=clock, keepalive=10) as house:
         asking = asyncio.ensure_future(house.session.post(house.url + path, json=BODIES[path] | {"stream": True}))
-        while not clock.pending:
+        while 10 not in clock.pending:
             await asyncio.sleep(0.001)
         clock.advance(10)
         answer = await asking
@@ -253,3 +254,25 @@ async def test_both_keep_one_connection() -> None:
         facts = await house.until_finished(3)
         assert [fact.first_event_s is not None for fact in facts] == [True] * 3
         assert MORE
+
+
+async def test_a_keepalive_that_waits_for_the_client_is_not_asked_for_again_at_once() -> None:
+    """A client that does not read: the sign of life waits as everything does, and costs no turn of the loop."""
+    clock, written = FakeClock(), asyncio.Event()
+
+    class Blocked(Written):
+        async def write(self, data: Any) -> None:
+            self.writes.append(data)
+            await written.wait()
+
+    response = Blocked()
+    stream = ClientStream(
+        make_mocked_request("POST", "/"), lambda _: response, CLAUDE.encoder(AnswerForm("1", "m", 1)), clock, 10
+    )
+    await clock.pass_time(35)
+    assert len(response.writes) == 1
+    assert clock.pending == [5]
+    written.set()
+    await clock.pass_time(5)
+    assert len(response.writes) == 2
+    stream.stop()

@@ -12,9 +12,10 @@ import orjson
 import pytest
 from aiohttp import web
 
-from llmux.app import furnish, open_ground
+from llmux.app import furnish
 from llmux.config.load import load
 from llmux.dialects.registry import TABLE
+from llmux.ground import open_ground
 from llmux.server.application import build
 from llmux.server.services import Desk
 from llmux.telemetry import Fact, Notice, Voice

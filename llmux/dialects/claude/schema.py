@@ -122,6 +122,7 @@ ERRORS: Mapping[str, tuple[int, str]] = {
     "model_not_found": (404, "not_found_error"),
     "backend_model_not_found": (404, "not_found_error"),  # a 5xx would be retried ten times by Claude Code
     "method_not_allowed": (405, "invalid_request_error"),
+    "slow": (408, "invalid_request_error"),
     "too_large": (413, "request_too_large"),
     "rate_limit": (429, "rate_limit_error"),
     "quota": (402, "billing_error"),

@@ -62,6 +62,7 @@ ERRORS: Mapping[str, tuple[int | None, str]] = {
     "model_not_found": (404, "NOT_FOUND"),
     "backend_model_not_found": (404, "NOT_FOUND"),
     "method_not_allowed": (405, "UNIMPLEMENTED"),
+    "slow": (408, "DEADLINE_EXCEEDED"),
     "rate_limit": (429, "RESOURCE_EXHAUSTED"),
     "quota": (429, "RESOURCE_EXHAUSTED"),
     "server": (500, "INTERNAL"),

@@ -10,7 +10,7 @@ from llmux.dialects.openai_chat.request import decode_request, encode_request
 from llmux.dialects.openai_chat.response import decode_response, encode_response, verbatim_response
 from llmux.dialects.openai_chat.schema import LOSSES, NAME, OTHERWISE
 from llmux.dialects.openai_chat.stream import Decoder
-from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+from llmux.dialects.openai_chat.verbatim import METERING, VerbatimDecoder
 from llmux.dialects.openai_embeddings import embedding
 from llmux.dialects.openai_errors import encode_error
 
@@ -32,6 +32,7 @@ OPENAI_CHAT = Dialect(
     encoder=Encoder,
     verbatim=VerbatimDecoder,
     verbatim_response=verbatim_response,
+    metering=METERING,
     decode_error=decode_error,
     encode_error=encode_error,
     embedding=embedding("/v1/embeddings", "/embeddings"),

@@ -20,7 +20,7 @@ from llmux.dialects.openai_chat.controls import SAMPLING
 from llmux.dialects.openai_chat.encoder import DONE
 from llmux.dialects.openai_chat.response import verbatim_response
 from llmux.dialects.openai_chat.schema import NAME, REFUSED, WORDS
-from llmux.dialects.openai_chat.verbatim import VerbatimDecoder
+from llmux.dialects.openai_chat.verbatim import METERING, VerbatimDecoder
 from llmux.dialects.openai_errors import error_document
 from llmux.dialects.shape import Fields, refuse
 from llmux.ir.content import Opaque, Part, Refusal, Text
@@ -229,4 +229,5 @@ FORM = Form(
     encoder=Encoder,
     verbatim=VerbatimDecoder,
     verbatim_response=verbatim_response,
+    metering=METERING,
 )

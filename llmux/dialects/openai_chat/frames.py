@@ -14,6 +14,7 @@ ERROR, USAGE = b'"error"', b'"usage"'
 # In the spacing of JavaScript, and of Python.
 NULL_FINISH, NULL_FINISH_SPACED = b'"finish_reason":null', b'"finish_reason": null'
 USAGE_OBJECT, USAGE_OBJECT_SPACED = b'"usage":{', b'"usage": {'
+NO_CHOICES = re.compile(rb'"choices": ?\[\]')
 DELTA, DELTA_SPACED = b'"delta":{"', b'"delta": {"'
 TEXT, TEXT_SPACED = b'"text":"', b'"text": "'  # of the older form
 
@@ -56,6 +57,11 @@ def is_midst(whole: bytes, start: int = 0) -> bool:
     return whole.find(USAGE, start) < 0 or (
         whole.find(USAGE_OBJECT, start) < 0 and whole.find(USAGE_OBJECT_SPACED, start) < 0
     )
+
+
+def is_usage_alone(frame: bytes) -> bool:
+    """Whether a frame tells the usage and nothing of the answer."""
+    return (USAGE_OBJECT in frame or USAGE_OBJECT_SPACED in frame) and NO_CHOICES.search(frame) is not None
 
 
 def notable(whole: bytes, start: int) -> Iterator[tuple[int, int]]:

@@ -4,12 +4,13 @@ Until the first words every frame is read: a failure there is told as such and i
 backend can still be asked. From then on whole frames pass unread, but for the few that need reading: see `frames.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from llmux.dialects.base import Metering
 from llmux.dialects.openai_chat.answer import decode_document, failed_finish, fault_in, told_reason, usage_in
-from llmux.dialects.openai_chat.frames import frames, last_frame_end, notable, parse_raw, passes
+from llmux.dialects.openai_chat.frames import frames, is_usage_alone, last_frame_end, notable, parse_raw, passes
 from llmux.dialects.openai_chat.reasoning import objects
 from llmux.dialects.openai_chat.schema import NO_WORDS
 from llmux.dialects.openai_chat.stream import CUT, EMPTY, Decoder
@@ -24,9 +25,11 @@ from llmux.wire.sse import DONE, MAX_FRAME_BYTES
 class VerbatimDecoder:
     """A backend's stream as whole frames, unchanged. See dialects.base.Decoder."""
 
-    __slots__ = ("_content", "_done", "_edge", "_facts", "_over", "_pending", "_size", "_streams")
+    __slots__ = ("_content", "_done", "_edge", "_facts", "_hides", "_over", "_pending", "_size", "_streams")
 
-    def __init__(self) -> None:
+    def __init__(self, *, hides_usage: bool = False) -> None:
+        """`hides_usage`: the frame that tells the usage and nothing else is not given."""
+        self._hides = hides_usage
         self._pending: list[bytes] = []  # the frame that is not complete; before the first data, everything
         self._edge = b""  # its last bytes: a blank line may lie across the cut
         self._size = 0
@@ -64,7 +67,7 @@ class VerbatimDecoder:
             last = b""  # cut in its midst
         except GatewayError as error:
             return self._fail(error, b"")
-        return self._end(last + b"\n\n" if last else b"")
+        return self._end(b"" if not last or self._is_hidden(last) else last + b"\n\n")
 
     def _hold(self, data: bytes) -> list[Event]:
         self._size += len(data)
@@ -77,17 +80,21 @@ class VerbatimDecoder:
 
     def _frames(self, whole: bytes) -> list[Event]:
         """The events of whole frames."""
+        hidden = list[tuple[int, int]]()
         for start, end in self._to_read(whole):
+            frame = whole[start:end]
             try:
-                self._read(whole[start:end])
+                self._read(frame)
             except GatewayError as error:
-                return self._fail(error, whole[:start])
+                return self._fail(error, without(whole[:start], hidden))
             if self._done:
                 self._facts.read_late(whole[end:])
-                return self._end(whole[:end])
+                return self._end(without(whole[:end], hidden))
+            if self._is_hidden(frame):
+                hidden.append((start, end))
         if not self._streams:  # comments, blank lines, or no stream at all: it will show
             return self._hold(whole)
-        return [self._given(whole)]
+        return [self._given(without(whole, hidden))]
 
     def _to_read(self, whole: bytes) -> Iterator[tuple[int, int]]:
         """Where the frames are that must be read: each one until the first words, then what needs reading."""
@@ -121,6 +128,9 @@ class VerbatimDecoder:
             self._facts.read(document)
             self._content = self._content or says_something(document)
 
+    def _is_hidden(self, frame: bytes) -> bool:
+        return self._hides and is_usage_alone(frame)
+
     def _given(self, data: bytes) -> Event:
         return Verbatim(data, self._content, self._facts.usage, self._facts.finish_reason)
 
@@ -143,6 +153,22 @@ class VerbatimDecoder:
         """A whole answer or a failure in JSON, an error page, nothing at all: told as events, for it is no stream."""
         decoder = Decoder({})
         return decoder.feed(b"".join(self._pending)) + decoder.close()
+
+
+def without(whole: bytes, hidden: Sequence[tuple[int, int]]) -> bytes:
+    """`whole` without some of its frames, each from where to where."""
+    for start, end in reversed(hidden):
+        whole = whole[:start] + whole[end:]
+    return whole
+
+
+def ask_for_usage(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The wish to be told the usage, beside the client's other options."""
+    options = document.get("stream_options")
+    return {"stream_options": {**(options or {}), "include_usage": True}}
+
+
+METERING = Metering(ask_for_usage, lambda: VerbatimDecoder(hides_usage=True))
 
 
 class Facts:

@@ -1,0 +1,1 @@
+"""Listeners that count: for Prometheus, and for OpenTelemetry. No request depends on any of them."""
