@@ -92,6 +92,35 @@ model_match = ["embed.failing"]
 embeddings = true
 
 [[backend]]
+name = "panel.openai"
+model = "demo:echo"
+model_match = ["panel.openai"]
+
+[[backend]]
+name = "panel.claude"
+model = "demo_claude:echo"
+model_match = ["panel.claude"]
+
+[[backend]]
+name = "panel.broken"
+model = "demo_gemini:fail-402"
+model_match = ["panel.broken"]
+
+[role.panel]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+
+[role."panel.all"]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+join = "all"
+
+[role."panel.one"]
+backends = ["panel.openai", "panel.claude"]
+execution = "parallel"
+join = "panel.claude"
+
+[[backend]]
 name = "embed.second"
 model = "demo:embed"
 model_match = ["embed.failing"]
