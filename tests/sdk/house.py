@@ -106,6 +106,29 @@ name = "panel.broken"
 model = "demo_gemini:fail-402"
 model_match = ["panel.broken"]
 
+[[backend]]
+name = "panel.slow.openai"
+model = "demo:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.openai"]
+concurrent = 1
+
+[[backend]]
+name = "panel.slow.claude"
+model = "demo_claude:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.claude"]
+concurrent = 1
+
+[role."panel.slow"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "parallel"
+join = "all"
+
+[role."panel.first"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "hedge"
+hedge_after = 0.01
+hedge_share = 1.0
+
 [role.panel]
 backends = ["panel.openai", "panel.claude", "panel.broken"]
 execution = "parallel"

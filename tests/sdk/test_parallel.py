@@ -108,3 +108,20 @@ def test_it_stands_in_every_dialect(gateway: Gateway, path: str) -> None:
     told = httpx.post(f"{gateway.url}{path}", json={"model": "panel"} | BODIES[path], headers=headers).json()
     answers = {one["backend"]: one["text"] for one in told["llmux"]["answers"]}
     assert answers == {"panel.openai": ASKED, "panel.claude": ASKED, "panel.broken": None}
+
+
+@pytest.mark.parametrize("role", ["panel.slow", "panel.first"])
+def test_a_client_that_leaves_lets_all_of_them_go(gateway: Gateway, role: str) -> None:
+    """Each takes one request at once: who is still there makes the next one wait, or fail."""
+    headers = {"authorization": f"Bearer {gateway.token}"}
+    body = {"model": role, "messages": MESSAGES}
+    with httpx.Client(headers=headers, base_url=gateway.url) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/chat/completions", json=body, timeout=0.4)
+        for backend in ("panel.slow.openai", "panel.slow.claude"):
+            alone = {"model": backend, "messages": MESSAGES, "stream": True}
+            for _ in range(100):
+                with client.stream("POST", "/v1/chat/completions", json=alone) as answer:
+                    if answer.status_code == 200:
+                        break
+            assert answer.status_code == 200, backend
