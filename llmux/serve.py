@@ -26,7 +26,7 @@ from llmux.dialects.registry import TABLE
 from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
-from llmux.metrics.workers import FOLDER
+from llmux.metrics.workers import FOLDER, STARTED
 from llmux.observers import counted_together, observers
 from llmux.server.application import build
 from llmux.server.services import Desk
@@ -191,7 +191,8 @@ def run(loader: Callable[[], Loaded], on_ready: Callable[[Ready], None]) -> None
         speak = on_ready if os.environ[SPEAKS_VARIABLE] else _say_nothing
         _runner()(_serve(loader, loaded, speak, line, port))
         return
-    os.environ.pop(FOLDER, None)  # whoever started us may count with the same library, in a folder of their own
+    for name in (FOLDER, STARTED):  # of who started us, and may count with the same library in a folder of its own
+        os.environ.pop(name, None)
     if loaded.config.workers > 1:
         _supervise(loaded.config)
     else:

@@ -32,7 +32,7 @@ Key = tuple[str, str, str, str]  # day, client, backend, model
 class Question(Value):
     """What is asked. Days are the first and the last that count, within what is kept.
 
-    `client` and `model` are globs, "": any. `own` is the one client that is told of, and to whom, to the letter.
+    `client` and `model` are globs, "": any. `own` is the one client that is told of, its name to the letter.
     """
 
     since: str
@@ -77,9 +77,9 @@ def question(words: Mapping[str, str], now: float, own: str | None = None) -> Qu
     return Question(first.isoformat(), last.isoformat(), by, words.get("client", ""), words.get("model", ""), own)
 
 
-def counter(key: Key, figure: str) -> str:
-    """Under which name the store counts a figure."""
-    return f"{PREFIX}{key[0]}/{msgspec.json.encode(key[1:]).decode()}/{figure}"
+def line(key: Key) -> str:
+    """How the names begin under which the store counts figures: "/" and the figure follow."""
+    return f"{PREFIX}{key[0]}/{msgspec.json.encode(key[1:]).decode()}"
 
 
 class Report:
@@ -93,10 +93,10 @@ class Report:
         """What the store holds; other counters may be among them."""
         rows: dict[str, dict[str, float] | None] = {}  # a counter's name without its figure -> the row that it is of
         for name, value in counters.items():
-            line, _, figure = name.rpartition("/")
-            if line not in rows:
-                rows[line] = self._row(line)
-            row = rows[line]
+            begins, _, figure = name.rpartition("/")
+            if begins not in rows:
+                rows[begins] = self._row(begins)
+            row = rows[begins]
             if row is not None and figure in row:
                 row[figure] += value
 
@@ -109,9 +109,9 @@ class Report:
         span = {"since": self._asked.since, "until": self._asked.until, "by": list(by)}
         return span | {"rows": rows, "total": _told(total)}
 
-    def _row(self, line: str) -> dict[str, float] | None:
+    def _row(self, begins: str) -> dict[str, float] | None:
         """The row that a line is added to; None: it does not matter, or another version of llmux counts it."""
-        day, _, words = line.removeprefix(PREFIX).partition("/")
+        day, _, words = begins.removeprefix(PREFIX).partition("/")
         try:
             client, backend, model = msgspec.json.decode(words, type=tuple[str, str, str])
         except msgspec.MsgspecError:

@@ -12,7 +12,7 @@ from typing import Any
 from llmux.clock import Clock
 from llmux.errors import ClientGone, StoreAway
 from llmux.gateway.books import Books
-from llmux.gateway.report import FIGURES, KEPT_DAYS, Report, counter, question
+from llmux.gateway.report import FIGURES, KEPT_DAYS, Report, line, question
 from llmux.responder import Client
 from llmux.store.base import Store, StoreError
 from llmux.telemetry import Fact, RequestFinished, Spent
@@ -64,9 +64,10 @@ class Usages:
         tallies, self._tallies = self._tallies, {}
         day, expires = datetime.fromtimestamp(self._day * DAY, UTC).date().isoformat(), (self._day + 1) * DAY + KEPT_FOR
         for names, tally in tallies.items():
+            begins = line((day, *names))
             for figure in FIGURES:
                 if value := getattr(tally, figure):
-                    self._books.owe(counter((day, *names), figure), value, expires)
+                    self._books.owe(f"{begins}/{figure}", value, expires)
 
     async def tell(self, words: Mapping[str, str], client: Client | None = None) -> dict[str, Any]:
         """What was used, as a JSON object; `words` are those of `report.question`. By `client` only, if one is given.

@@ -1,10 +1,10 @@
 """What a scraper is shown: the counts, and how the backends stand at that moment.
 
-It counts nothing. The text is made in a thread: a thousand series take some milliseconds.
+It counts nothing. The text is made in a thread: a thousand series of some workers take tens of milliseconds.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -28,7 +28,7 @@ class ScrapePage:
 
     async def __call__(self, accept: str) -> tuple[str, bytes]:
         """The content type and the text, in the form that `accept` asks for: Prometheus' own, or OpenMetrics."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = _form(accept)
         now = (*states(await self._look()), *self._itself())
         return content_type, await asyncio.to_thread(encode, _Both(self._counts, now))
 
@@ -36,6 +36,14 @@ class ScrapePage:
         uptime = self._clock.now() - self._started
         yield GaugeMetricFamily("llmux_uptime_seconds", "Time since the gateway was started.", uptime)
         yield InfoMetricFamily("llmux_build", "Which llmux this is.", {"version": self._version})
+
+
+def _form(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """How the text is made, and its type; Prometheus' own for who asks for a version that is none."""
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        return choose_encoder("")
 
 
 class _Both(CollectorRegistry):

@@ -13,7 +13,7 @@ from llmux.config.schema import Config, Provider, Role
 from llmux.config.tables import Tables
 from llmux.ir.capability import Profile
 from llmux.ir.card import ModelCard
-from llmux.ir.price import FREE, Price
+from llmux.ir.price import Price
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.catalog import AS_CONFIGURED, Backend, Catalog, Limits, Transforms, Way, find
@@ -114,13 +114,7 @@ def assemble(config: Config, tables: Tables, lists: Lists = NOTHING) -> Assemble
 
 def _prices(config: Config, tables: Tables, at: Mapping[str, Endpoint]) -> Prices:
     stated = {name_of(written): written.price for written in config.backend if written.price is not None}
-    return Prices(stated, config.price, lambda provider, model: _listed_price(tables, at[provider].row, model))
-
-
-def _listed_price(tables: Tables, row: str, model: str) -> Price | None:
-    """What the table says; a server on this machine costs nothing."""
-    local = row in tables.providers and tables.providers[row].local
-    return tables.price(row, model) or (FREE if local else None)
+    return Prices(stated, config.price, lambda provider, model: tables.price(at[provider].row, model))
 
 
 def _way(name: str, role: Role, config: Config, catalog: Catalog) -> Way:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from llmux.app import furnish, open_ground
+from llmux.app import furnish
 from llmux.cli.accounts import printable
+from llmux.cli.quota import _said as said_by
 from llmux.config.load import load
 from llmux.errors import BackendModelNotFound, RateLimited
+from llmux.ground import open_ground
 from llmux.ir.usage import Usage
 from llmux.telemetry import RequestFinished, Spent, Voice
 
@@ -61,6 +63,11 @@ def tell(voice: Voice, request: str, client: str, model: str, usd: float | None)
             status=200, stream=False, usage=None, first_event_s=None, duration_s=1, error="" if usd else "BackendCut",
         )
     )  # fmt: skip
+
+
+def limit(what: str, **told: float) -> dict[str, Any]:
+    """One that a provider tells of."""
+    return {"what": what, "limit": None, "remaining": None, "used": None, "resets_in": None, **told}
 
 
 def lines(text: str) -> list[str]:
@@ -169,3 +176,26 @@ def test_quota_as_json(call, home: Path) -> None:
     told = call("quota", "--reset-client", "ann", "--json")
     assert json.loads(told.stdout)["backends"][0]["cooldown"]["cause"] == "rate_limit"
     assert told.stderr == "Reset clients: ann\n"
+
+
+# What a provider says -> as a person reads it.
+SAID: dict[str, tuple[dict[str, Any] | None, str]] = {
+    "nothing": (None, "-"),
+    "nothing that matters": ({"retry_in": None, "limits": []}, "-"),
+    "numbers": (
+        {"retry_in": 2.4, "limits": [limit("requests", limit=5000.0, remaining=4999.0, resets_in=60.0)]},
+        "4,999 of 5,000 requests left, anew in 60 s; come back in 2 s",
+    ),
+    "what is left only": ({"retry_in": None, "limits": [limit("input_tokens", remaining=7.0)]}, "7 input tokens left"),
+    "a limit only": ({"retry_in": None, "limits": [limit("requests", limit=9.0)]}, "9 requests"),
+    "a share": (
+        {"retry_in": None, "limits": [limit("unified_5h", used=0.42, resets_in=600.0), limit("x", resets_in=1.0)]},
+        "42% of unified 5h used, anew in 600 s",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_provider_says(name: str) -> None:
+    heard, words = SAID[name]
+    assert said_by(heard) == words

@@ -1,12 +1,13 @@
 """Requests that are not like others: bound to their own dialect, or asking for no answer."""
 
+import contextlib
 from typing import Any
 
 import orjson
 import pytest
 
 from llmux.dialects.registry import TABLE
-from llmux.errors import Unsupported
+from llmux.errors import GatewayError, Unsupported
 from llmux.gateway.attempt import Attempt, Route, _seen, attempt
 from llmux.gateway.outbound import Recipient
 from llmux.ir.events import MessageEnd, Verbatim
@@ -82,3 +83,16 @@ def test_a_client_sees_limits_and_what_its_own_vendor_tells_it() -> None:
     shown = {"X-RateLimit-Remaining-Requests": "1", "retry-after": "2", "x-codex-turn-state": "s", "openai-model": "m"}
     kept_back = {"openai-organization": "o", "x-codex-primary-used-percent": "9", "set-cookie": "c"}
     assert dict(_seen({**shown, **kept_back})) == shown
+
+
+@pytest.mark.parametrize("status", [200, 429])
+async def test_the_head_of_every_answer_is_heard(status: int) -> None:
+    heard: list[tuple[str, int, object]] = []
+    headers = {**JSON, "x-ratelimit-remaining-requests": "9"}
+    transport = ScriptedTransport(Script(status, headers, [orjson.dumps(LOADED)]))
+    route = Route(TABLE["ollama"], transport, lambda _: {}, hear=lambda *head: heard.append(head))
+    to = Recipient(Backend(name="b", provider="p", model="m", dialect="ollama"), TABLE["ollama"])
+    request = TABLE["ollama"].decode_request(b'{"model":"x","messages":[],"stream":false}')
+    with contextlib.suppress(GatewayError):
+        await attempt(request, Context("r1"), to, route, FakeClock())
+    assert heard == [("b", status, headers)]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llmux.errors import BadRequest, StoreAway
-from llmux.gateway.report import KEPT_DAYS, Question, Report, counter, question
+from llmux.gateway.report import KEPT_DAYS, Key, Question, Report, line, question
 from llmux.gateway.usage import KEPT_FOR, LONGEST_NAME, MOST_MODELS, MOST_OPEN, OTHER
 from llmux.ir.usage import Usage
 from llmux.store.base import StoreError
@@ -227,6 +227,10 @@ def test_what_cannot_be_understood_is_named(param: str) -> None:
 def test_a_span_that_ends_before_it_begins() -> None:
     with pytest.raises(BadRequest, match="2025-06-16 is after 2025-06-10"):
         question({"since": "1d", "until": "7d"}, NOW)
+
+
+def counter(key: Key, figure: str) -> str:
+    return f"{line(key)}/{figure}"
 
 
 def answer(asked: Question, counters: Mapping[str, float]) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ async def test_what_it_is_and_for_how_long() -> None:
     assert samples(text)['llmux_build_info{version="1.2.3"}'] == 1
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", PLAIN, "text/html"])
+@pytest.mark.parametrize("accept", ["", "*/*", PLAIN, "text/html", "text/plain;version==x"])
 async def test_prometheus_own_form_unless_the_other_is_asked_for(accept: str) -> None:
     content_type, text = await scraped(accept)
     assert content_type.startswith("text/plain")

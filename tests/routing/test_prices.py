@@ -14,7 +14,9 @@ CONFIG = Config(
         Written(model="openai:gpt-4o", name="agreed", price=Tariff(input=2, output=3)),
         Written(model="openai:gpt-4o"),
         Written(model="openai:*"),
+        Written(model="openai:o1", cost="subscription"),
         Written(model="house:*"),
+        Written(model="ollama:*"),
         Written(model="house:gift", price=Tariff(input=0, output=0)),
     ],
     price=[
@@ -27,6 +29,9 @@ CASES = {
     ("agreed", "gpt-4o"): Price(2, 3),  # the backend's own
     ("openai:gpt-4o", "gpt-4o"): Price(2.5, 10, 1.25),  # the table's
     ("openai:*", "o1"): Price(7, 8),  # the owner's, over the table's
+    ("openai:o1", "o1"): Price(),  # whatever it would cost elsewhere
+    ("ollama:*", "llama3:8b"): Price(),  # it runs here
+    ("ollama:*", "gpt-oss:120b-cloud"): None,  # it does not
     ("house:*", "house-small"): Price(1, 2),
     ("house:*", "house-large"): Price(5, 6, 0.5),  # the last that fits
     ("house:*", "somebody"): None,
