@@ -232,6 +232,14 @@ async def test_a_client_that_leaves_cancels_both(after: float) -> None:
     assert not table.clock.pending, "no timer is left behind"
 
 
+async def test_all_of_the_winner_is_heard() -> None:
+    whole = chat_stream("from b")
+    table = Hedging([MUTE], [Script(steps=[whole[:200], whole[200:300], whole[300:]])])
+    asked = table.ask_now()
+    await table.clock.pass_time(2.1)
+    assert said(await asked) == whole
+
+
 async def test_a_client_that_leaves_in_the_middle_lets_the_winner_go() -> None:
     half = Script(steps=[TEXT, Silence()])
     table = Hedging([MUTE], [half])

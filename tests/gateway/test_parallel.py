@@ -20,7 +20,7 @@ from llmux.telemetry import Spent
 from tests.fakes import settle
 from tests.gateway.test_gateway import HELLO, said
 from tests.gateway.test_hedge import MUTE, Hedging, says
-from tests.scripted import JSON, Script, Silence, failure
+from tests.scripted import JSON, Script, Silence, chat_stream, failure
 
 WHOLE = HELLO | {"model": "together", "stream": False}
 STREAM = HELLO | {"model": "together"}
@@ -110,6 +110,34 @@ async def test_a_stream_is_the_one_that_begins_first() -> None:
     assert (events[0].backend, events[0].warnings, events[0].extension) == ("b", (NOT_TOLD,), {})
     assert ours.is_at_peace()
     assert ours.tries == "c", "who is let go has not failed"
+
+
+def in_pieces(text: str) -> Script:
+    whole = chat_stream(text)
+    return Script(steps=[whole[:200], whole[200:300], whole[300:]])
+
+
+async def test_all_of_a_stream_is_heard() -> None:
+    ours = table(MUTE, in_pieces("from b"))
+    assert said(await ask(ours, STREAM)) == chat_stream("from b")
+    joined = table(answer("from a"), answer("from b"), join="any of them")
+    joined.transports["a"].scripts.append(in_pieces("merged"))
+    assert fold((await ask(joined, STREAM))[1:]).parts == (Text("merged"),)
+
+
+async def test_answers_of_another_form_are_read_too() -> None:
+    ours = table(answer("from a"), answer("from b"))
+    completions = TABLE["openai_chat"].forms["completions"]
+    request = completions.decode_request(orjson.dumps({"model": "together", "prompt": "hi"}))
+    assert texts(await ours.ask_for(request)) == {"a": "from a", "b": "from b"}
+
+
+async def test_one_of_several_requests_has_been_counted() -> None:
+    ours = table(answer("from a"), answer("from b"))
+    client = Client("one", windows=(Window(1, 3600),))
+    context = Context("r1", client, counted=True)
+    await ours.ask_for(TABLE["openai_chat"].decode_request(orjson.dumps(WHOLE)), context=context)
+    assert ours.ledger.use_of(client)[0].used == 0
 
 
 @pytest.mark.parametrize("body", [WHOLE, STREAM])
