@@ -16,10 +16,11 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace
 
-from llmux.app import Ground, furnish, open_ground
+from llmux.app import furnish
 from llmux.config.load import load
 from llmux.dialects.base import SAME, backend_path
 from llmux.dialects.registry import TABLE
+from llmux.ground import Ground, open_ground
 from llmux.ir.capability import Target
 from llmux.ir.content import Text
 from llmux.ir.fold import fold
