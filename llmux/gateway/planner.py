@@ -98,7 +98,7 @@ class Planner:
         """`plan` in the order of its policy."""
         way, names, track = plan.way, plan.choice.plan, self._ledger.track
         fit = [plan.pool[name] for name in names]
-        loads = self._ledger.loads(fit, stream=request.stream)
+        loads = track.loads(fit, stream=request.stream)
         of = (way.name, tuple(name for name in names if not loads[name].paced))
         view = View(
             weights={one.name: way.weights.get(one.name, one.weight) for one in fit},
