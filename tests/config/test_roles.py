@@ -29,6 +29,7 @@ HOLD = {
     "the first, in some order": 'execution = "first"\npolicy = "sticky"',
     "in parallel": 'execution = "parallel"',
     "all of them": 'execution = "parallel"\njoin = "all"',
+    "all of them, in a role of this name": 'execution = "parallel"\njoin = "all"\n[role.all]\nbackends = ["deep"]\nexecution = "parallel"',
     "joined by a backend": 'execution = "parallel"\njoin = "deep"',
     "joined by a role": 'execution = "parallel"\njoin = "quick"',
     "joined by any model of a provider": 'execution = "parallel"\njoin = "demo_claude:claude-opus-4-6"',
