@@ -189,7 +189,7 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
         return respond
 
     async def first(request: Request, client: Client) -> tuple[str, str] | None:
-        plan = await planner.plan(request, client)
+        plan = await planner.plan(request, client, asks=False)
         names = plan.choice.plan
         return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
 

@@ -76,7 +76,7 @@ class Entry(Value):
 def entry(batches: Sequence[Batch], asked: str, times: Times) -> Entry | None:
     """What is kept of an answer that has passed whole; None: nothing."""
     opened, *events = (event for batch in batches for event in batch)
-    if not isinstance(opened, Opened):
+    if not isinstance(opened, Opened) or opened.extension:  # what stands beside an answer is of its moment
         return None
     merged = tuple(_merged(events))
     if not merged or not _is_good(merged[-1]):

@@ -107,8 +107,8 @@ class Tries:
             return exchange.failed(error, self._parts.clock.monotonic(), self._parts.chance())
         except GatewayError as told:  # the most telling one, which may be an earlier one
             told.attempts = attempts
-            if told.retry is not Retry.NEVER:
-                told.message += selector.paid(plan.choice)
+            if told.retry is not Retry.NEVER and (otherwise := selector.paid(plan.choice)):
+                told.message = told.message.removesuffix(".") + otherwise
             raise
 
     async def _try(self, backend: Backend, step: Try, ask: Ask[Answer], bill: Bill) -> tuple[Answer, Hold]:
