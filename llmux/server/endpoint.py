@@ -15,8 +15,9 @@ from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.responder import Client, Context
-from llmux.server.auth import QUERY_KEY
+from llmux.responder import ANYONE, Client, Context
+from llmux.server.attempts import too_many
+from llmux.server.auth import QUERY_KEY, credentials, digest
 from llmux.server.cors import allow_origin
 from llmux.server.extension import extended
 from llmux.server.record import Record
@@ -176,8 +177,13 @@ async def enter(inbound: web.BaseRequest, desk: Desk) -> Client:
     try:
         client = await services.door.admit(inbound.headers, inbound.query, wait)
     except WrongKey:
-        desk.attempts.failed(record.remote, now)
+        guess = digest("\n".join(credentials(inbound.headers, inbound.query)))
+        desk.attempts.failed(record.remote, guess, now)
+        if wait:
+            raise too_many(wait) from None
         raise
+    if client is not ANYONE:
+        desk.attempts.let_in(record.remote, client.name, wait)
     record.client = client.name
     return client
 
