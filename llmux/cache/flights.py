@@ -85,7 +85,7 @@ class Flight:
         self._said: list[tuple[Batch, int]] | None = []  # all of it; None once that is too much
         self._size = 0
         self._listeners: set[Listener] = set()
-        self._heard = asyncio.Event()
+        self._room: asyncio.Future[None] | None = None  # what it waits for while its listeners have much to hear
         self._over = False
         self.task: asyncio.Task[None] | None = None
 
@@ -106,12 +106,12 @@ class Flight:
         self._listeners.add(listener)
         try:
             while (batch := await listener.next()) is not None:
-                self._heard.set()
+                self._moved()
                 yield batch if begun else first(batch)
                 begun = True
         finally:
             self._listeners.discard(listener)
-            self._heard.set()
+            self._moved()
             if not (self._listeners or self._over):
                 self.cancel()
 
@@ -150,11 +150,16 @@ class Flight:
     async def _wait_for_room(self) -> None:
         """Until the fastest listener has little left to hear; those who are far behind it hear no more."""
         while self._listeners and min(listener.backlog for listener in self._listeners) > self._most:
-            self._heard.clear()
-            await self._heard.wait()
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
         for listener in [slow for slow in self._listeners if slow.backlog > self._most * BEHIND]:
             self._listeners.discard(listener)
             listener.drop(BackendCut("llmux: others who asked the same are far ahead. Ask again, and read faster."))
+
+    def _moved(self) -> None:
+        """A listener has heard something, or has left."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
 
 def is_last(event: Event) -> bool:
@@ -183,8 +188,7 @@ class Flights:
     def begin(self, key: bytes, flight: Flight, answer: AsyncGenerator[Batch, None]) -> None:
         """Let it take off: it hears `answer` in a task of its own. Who asks the same from now on joins this one."""
         self._flights[key] = flight
-        flight.task = self._tasks.begin(flight.fly(answer))
-        flight.task.add_done_callback(lambda _: self._forget(key, flight))
+        flight.task = self._tasks.begin(flight.fly(answer), lambda: self._forget(key, flight))
 
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:
