@@ -170,15 +170,14 @@ class Cached:
 
 def _marked(batch: Batch, word: str) -> Batch:
     """`batch`; if it says who answers, it says too what the cache had to do with it."""
-    opened = batch[0]
-    if not isinstance(opened, Opened):
-        return batch
-    return (replace(opened, headers=(*opened.headers, (HEADER, word))), *batch[1:])
+    return _headed(batch, lambda opened: replace(opened, headers=(*opened.headers, (HEADER, word))))
 
 
 def _shared(batch: Batch) -> Batch:
     """`batch` for who did not ask: what the backend said of its limits is none of their business."""
+    return _headed(batch, lambda opened: replace(opened, attempts=0, headers=((HEADER, "hit"), ("age", "0"))))
+
+
+def _headed(batch: Batch, change: Callable[[Opened], Opened]) -> Batch:
     opened = batch[0]
-    if not isinstance(opened, Opened):
-        return batch
-    return (replace(opened, attempts=0, headers=((HEADER, "hit"), ("age", "0"))), *batch[1:])
+    return (change(opened), *batch[1:]) if isinstance(opened, Opened) else batch

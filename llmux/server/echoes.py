@@ -15,7 +15,7 @@ from llmux.ir.value import Value
 from llmux.server.record import Record
 
 # What an echo costs beside the bytes that came and went. Measured with CPython 3.11.
-ECHO_BYTES = 3000
+ECHO_BYTES = 2500
 AGE = "age"
 IDS = ("x-request-id", "request-id")
 # What a head says of one connection, request or page only.
