@@ -25,9 +25,9 @@ import orjson
 
 from tests.bench.run import cpu_seconds, free_port, memory_mb, process
 
-CLIENTS = 40  # tokens
+CLIENTS = 20  # tokens
 SAMPLES = 24
-WARM = 0.4  # of all requests: caches fill, the allocator settles
+WARM = 0.5  # of all requests: caches fill, the allocator settles
 # What may be added for each request after that: a count, or a note of what is rare. 200,000 requests: 10 MB.
 FLAT_BYTES = 50
 FLAT_OBJECTS = 0.1
