@@ -22,6 +22,10 @@ BEHIND = 4
 Land = Callable[[Sequence[Batch]], None]  # told of an answer that has passed whole, unless it was too much to hold
 
 
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
 class Listener:
     """One who hears a flight."""
 
@@ -92,14 +96,15 @@ class Flight:
         if self.task is not None:
             self.task.cancel()
 
-    async def listen(self) -> AsyncGenerator[Batch, None]:
-        """Everything that it says, from its start. Raises what it fails with."""
-        listener = Listener(self._said or ())
+    async def listen(self, first: Callable[[Batch], Batch] = _as_it_is) -> AsyncGenerator[Batch, None]:
+        """Everything that it says, from its start: its first batch as `first` has it. Raises what it fails with."""
+        listener, begun = Listener(self._said or ()), False
         self._listeners.add(listener)
         try:
             while (batch := await listener.next()) is not None:
                 self._heard.set()
-                yield batch
+                yield batch if begun else first(batch)
+                begun = True
         finally:
             self._listeners.discard(listener)
             self._heard.set()
@@ -113,7 +118,8 @@ class Flight:
             async with aclosing(answer):
                 async for batch in answer:
                     self._say(batch)
-                    await self._wait_for_room()
+                    if self._size > self._most:
+                        await self._wait_for_room()
             error = None
         except Exception as failure:  # noqa: BLE001 - whoever listens raises it; here it would end every other flight
             error = failure
@@ -136,8 +142,6 @@ class Flight:
 
     async def _wait_for_room(self) -> None:
         """Until the fastest listener has little left to hear; those who are far behind it hear no more."""
-        if self._size <= self._most:
-            return
         while self._listeners and min(listener.backlog for listener in self._listeners) > self._most:
             self._heard.clear()
             await self._heard.wait()
