@@ -25,9 +25,9 @@ import orjson
 
 from tests.bench.run import cpu_seconds, free_port, memory_mb, process
 
-CLIENTS = 40  # tokens
+CLIENTS = 20  # tokens
 SAMPLES = 24
-WARM = 0.4  # of all requests: caches fill, the allocator settles
+WARM = 0.5  # of all requests: caches fill, the allocator settles
 # What may be added for each request after that: a count, or a note of what is rare. 200,000 requests: 10 MB.
 FLAT_BYTES = 50
 FLAT_OBJECTS = 0.1
@@ -298,7 +298,7 @@ async def soak(url: str, pid: int, options: argparse.Namespace, notes: Path) -> 
 def configuration(port: int, upstream: int, mock: int, folder: Path) -> str:
     """See CONFIG; one client of four has a limit that it meets."""
     backends = {"upstream": f"http://127.0.0.1:{upstream}", "mock": f"http://127.0.0.1:{mock}"}
-    tokens = [TOKEN.format(n=n, limit=10_000_000 if n % 4 else 1_000) for n in range(CLIENTS)]
+    tokens = [TOKEN.format(n=n, limit=10_000_000 if n % 4 else 200) for n in range(CLIENTS)]
     faults = [FAULT.format(fault=fault) for fault in (*ERRORS, *BREAKS)]
     return "\n".join([CONFIG.format(port=port, folder=folder, **backends), *faults, "[tokens]", *tokens])
 
