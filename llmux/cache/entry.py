@@ -60,16 +60,13 @@ class Entry(Value):
     model: str
     warnings: tuple[str, ...]
     replays: bool
-    extension: Mapping[str, Any]
     events: bytes
 
     def replay(self, age: float, *, again: bool = True) -> Batch:
         """The answer, at once; it is `age` seconds old. `again`: its client may be told it again without us."""
         headers = ((HEADER, "hit"), ("age", str(int(age))))
         until = self.times.expires if again else 0.0
-        opened = Opened(
-            self.backend, self.model, 0, self.warnings, headers, self.replays, self.extension, until
-        )  # fmt: skip
+        opened = Opened(self.backend, self.model, 0, self.warnings, headers, self.replays, until=until)
         return (opened, *unpack(self.events))
 
 
@@ -84,8 +81,7 @@ def entry(batches: Sequence[Batch], asked: str, times: Times) -> Entry | None:
     packed = pack(merged)
     if packed is None:
         return None
-    told = (opened.warnings, opened.replays, opened.extension)
-    return Entry(times, asked, opened.backend, opened.model, *told, packed)
+    return Entry(times, asked, opened.backend, opened.model, opened.warnings, opened.replays, packed)
 
 
 def _is_good(last: Event) -> bool:
