@@ -60,20 +60,23 @@ class Entry(Value):
     model: str
     warnings: tuple[str, ...]
     replays: bool
+    extension: Mapping[str, Any]
     events: bytes
 
     def replay(self, age: float, *, again: bool = True) -> Batch:
         """The answer, at once; it is `age` seconds old. `again`: its client may be told it again without us."""
         headers = ((HEADER, "hit"), ("age", str(int(age))))
         until = self.times.expires if again else 0.0
-        opened = Opened(self.backend, self.model, 0, self.warnings, headers, self.replays, until=until)
+        opened = Opened(
+            self.backend, self.model, 0, self.warnings, headers, self.replays, self.extension, until
+        )  # fmt: skip
         return (opened, *unpack(self.events))
 
 
 def entry(batches: Sequence[Batch], asked: str, times: Times) -> Entry | None:
     """What is kept of an answer that has passed whole; None: nothing."""
     opened, *events = (event for batch in batches for event in batch)
-    if not isinstance(opened, Opened) or opened.extension:  # what stands beside an answer is of its moment
+    if not isinstance(opened, Opened):
         return None
     merged = _merged(events)
     if not merged or not _is_good(merged[-1]):
@@ -81,7 +84,8 @@ def entry(batches: Sequence[Batch], asked: str, times: Times) -> Entry | None:
     packed = pack(merged)
     if packed is None:
         return None
-    return Entry(times, asked, opened.backend, opened.model, opened.warnings, opened.replays, packed)
+    told = (opened.warnings, opened.replays, opened.extension)
+    return Entry(times, asked, opened.backend, opened.model, *told, packed)
 
 
 def _is_good(last: Event) -> bool:

@@ -25,7 +25,9 @@ from llmux.telemetry import CacheUsed, Fact
 from tests.fakes import FakeClock
 
 BOUNDS = Bounds(300.0, 2**20, 2**16, 100)
-OPENED = Opened("a", "m", 1, ("dropped=top_k",), (("x-ratelimit-remaining", "7"),), replays=True)
+OPENED = Opened(
+    "a", "m", 1, ("dropped=top_k",), (("x-ratelimit-remaining", "7"),), replays=True, extension={"answers": [1]}
+)
 BATCHES: Sequence[Batch] = (
     (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one ")),
     (PartDelta(0, "two"),),

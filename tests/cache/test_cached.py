@@ -478,9 +478,3 @@ async def test_a_request_id_is_told_with_what_became_of_it(clock: FakeClock) -> 
     house = House(clock)
     await house.outcome(question(), Context("r7"))
     assert getattr(house.facts[-1], "request_id", "") == "r7"
-
-
-async def test_an_answer_with_something_of_its_moment_beside_it_is_not_kept(clock: FakeClock) -> None:
-    house = House(clock)
-    house.inner.ready = ((replace(OPENED, extension={"answers": []}), *BATCHES[0][1:]), *BATCHES[1:])
-    assert [await house.outcome(question()) for _ in range(2)] == ["miss", "miss"]
