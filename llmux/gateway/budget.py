@@ -146,6 +146,11 @@ class Budget:
         """
         now = self._clock.now()
         pages = [self._page(charge.account, charge.windows, now) for charge in charges]
+        for charge, page in zip(charges, pages, strict=True):
+            if any(self._wait(*place, now) for place in page.places):
+                # As far as is known: a refusal that counts first takes room, for a moment, from who still has some.
+                self.watch(charge.account, charge.windows)
+                raise self._refusal(charge, page, now, NOTHING)
         await self._count(charges, pages, now)
         reservations = [
             Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
@@ -153,7 +158,7 @@ class Budget:
         for charge, page in zip(charges, pages, strict=True):
             for window, place in page.places:
                 if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
-                    error = self._refusal(charge, page, now)
+                    error = self._refusal(charge, page, now, charge.spend)
                     for reservation in reservations:
                         reservation.give_back()
                     raise error
@@ -212,9 +217,9 @@ class Budget:
             elif current and current == added.get(place.current):
                 self._raise(place.previous, now, place.expires)
 
-    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
-        """What is said to who finds no room: by the window that opens last."""
-        waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
+    def _refusal(self, charge: Charge, page: Page, now: float, added: Spend) -> OurLimit:
+        """What is said to who finds no room: by the window that opens last. `added`: what of it has been counted."""
+        waits = [(self._wait(*place, now, getattr(added, place[0].unit)), place[0]) for place in page.places]
         longest, window = max(waits, key=lambda found: found[0])
         retry_after = None if math.isinf(longest) else longest
         return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)

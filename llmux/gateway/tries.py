@@ -112,7 +112,7 @@ class Tries:
             raise
 
     async def _try(self, backend: Backend, step: Try, ask: Ask[Answer], bill: Bill) -> tuple[Answer, Hold]:
-        parts = self._parts
+        parts, began = self._parts, self._parts.clock.monotonic()
         await parts.limits.enter(backend, backend.request_timeout)
         try:
             hold = await parts.ledger.reserve(backend, bill.payer, lambda: bill.expected(backend))
@@ -123,8 +123,13 @@ class Tries:
                     hold.unseen()
                 hold.settle(NOTHING)
                 raise
-            except BaseException:
+            except GatewayError:
                 hold.settle(NOTHING)
+                raise
+            except BaseException:
+                bill.abandon(
+                    backend, hold, began=began
+                )  # whoever was asked has read the prompt, and will want its price
                 raise
         except BaseException:
             parts.limits.leave(backend)
