@@ -62,7 +62,9 @@ UPGRADES: Mapping[int, Sequence[str]] = {
     ),
 }
 
-HELD = "SELECT value, expires FROM counter WHERE key = ?"
+HELD = "SELECT key, value, expires FROM counter WHERE key IN ({})"
+# Keys of one question, of the 999 that the oldest SQLite takes.
+MOST_KEYS = 500
 HOLD = "INSERT OR REPLACE INTO counter (key, value, expires) VALUES (?, ?, ?)"
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
@@ -169,13 +171,21 @@ def _add(db: sqlite3.Connection, batch: Iterable[Addition]) -> Sequence[Counted]
     """Add in order, in one transaction. Who has given up by now is left out."""
     wanted = [one for one in batch if not one.answer.done()]
     with _writing(db):
-        keys = {key for one in wanted for key in one.deltas}
-        found = {key: db.execute(HELD, (key,)).fetchone() for key in keys}
-        before = {key: row for key, row in found.items() if row is not None}
+        before = _held(db, list({key for one in wanted for key in one.deltas}))
         after = dict(before)
         counted = [(one.answer, add_onto(after, one.deltas, one.expires, one.now)) for one in wanted]
         db.executemany(HOLD, [(key, *row) for key, row in after.items() if row != before.get(key)])
     return counted
+
+
+def _held(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Value and expiry of the counters that exist among `keys`."""
+    held = dict[str, tuple[float, float]]()
+    for start in range(0, len(keys), MOST_KEYS):
+        asked = keys[start : start + MOST_KEYS]
+        rows = db.execute(HELD.format(",".join("?" * len(asked))), asked)
+        held |= {key: (value, expires) for key, value, expires in rows}
+    return held
 
 
 def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
