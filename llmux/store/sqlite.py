@@ -90,10 +90,15 @@ class SqliteStore:
         self._sweep_at = 0.0
         self._connection = _open(path, patience)
         self._thread = Thread("store")
-        self._additions = Gathering(lambda batch: self._thread.begin(partial(_add, self._connection, batch)))
+        self._additions = Gathering(self._begin, patience)
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        return await self._in_time(self._additions.add(deltas, expires, self._clock.now()))
+        try:
+            values = await self._additions.add(deltas, expires, self._clock.now())
+        except (sqlite3.Error, RuntimeError) as error:
+            raise StoreError(f"the store failed: {error}") from error
+        self._sweep()
+        return values
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
@@ -129,6 +134,9 @@ class SqliteStore:
         with suppress(StoreError):
             await self._do(sqlite3.Connection.close)
         self._thread.end()
+
+    def _begin(self, batch: Sequence[Addition]) -> asyncio.Future[Sequence[Counted]]:
+        return self._thread.begin(partial(_add, self._connection, batch))
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` in the connection's thread."""
