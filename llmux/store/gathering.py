@@ -34,7 +34,7 @@ Begin: TypeAlias = Callable[[Sequence[Addition]], asyncio.Future[Sequence[Counte
 
 
 class Gathering:
-    """Hands additions to `begin`, a batch at a time. Who waits for longer than `patience` seconds hears a StoreError."""
+    """Hands additions to `begin`, a batch at a time. Who waits for more than `patience` s hears a StoreError."""
 
     def __init__(self, begin: Begin, patience: float) -> None:
         self.patience = patience
