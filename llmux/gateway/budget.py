@@ -4,6 +4,7 @@ The store's word decides. While it is away, what this process has seen and count
 before a request and settled after it.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from llmux.clock import Clock
 from llmux.errors import OurLimit
 from llmux.gateway.books import Books
+from llmux.gateway.seats import Sitting, Telling
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.windows import Slot, belongs, changes_at, slot, used, wait
@@ -138,25 +140,31 @@ class Budget:
         now = self._clock.now()
         return tuple(self._use(*place, now) for place in self._page(account, windows, now).places) if windows else ()
 
-    async def spend(self, *charges: Charge) -> Sequence[Reservation]:
+    async def spend(self, *charges: Charge, sitting: Sitting | None = None) -> Sequence[Reservation]:
         """Count a request in, at several accounts with one question to the store. A reservation for each charge.
+
+        The same question takes the seats of `sitting`, if there are any.
 
         Raises:
             OurLimit: one of them has no room; nothing is counted at any.
         """
         now = self._clock.now()
         pages = [self._page(charge.account, charge.windows, now) for charge in charges]
-        await self._count(charges, pages, now)
+        if sitting is None:
+            await self._count(charges, pages, now)
+        else:  # who goes away meanwhile must be counted, to be counted out
+            telling = sitting.telling()
+            await asyncio.shield(self._count(charges, pages, now, telling))
+            sitting.hear(telling)
         reservations = [
             Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
         ]
-        for charge, page in zip(charges, pages, strict=True):
-            for window, place in page.places:
-                if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
-                    error = self._refusal(charge, page, now)
-                    for reservation in reservations:
-                        reservation.give_back()
-                    raise error
+        refusals = (self._refusal(charge, page, now) for charge, page in zip(charges, pages, strict=True))
+        error = next(filter(None, refusals), None) or (sitting.refusal if sitting else None)
+        if error is not None:
+            for reservation in reservations:
+                reservation.give_back()
+            raise error
         return reservations
 
     def forget(self, account: str) -> None:
@@ -184,7 +192,9 @@ class Budget:
             page = self._pages[account] = Page(account, windows, now)
         return page
 
-    async def _count(self, charges: Sequence[Charge], pages: Sequence[Page], now: float) -> None:
+    async def _count(
+        self, charges: Sequence[Charge], pages: Sequence[Page], now: float, telling: Telling | None = None
+    ) -> None:
         """Add what is spent; know then what the counters hold."""
         ends, added = dict[str, float](), dict[str, float]()
         for charge, page in zip(charges, pages, strict=True):
@@ -193,7 +203,7 @@ class Budget:
             for window, place in page.places:
                 added[place.current] = getattr(charge.spend, window.unit)
         try:
-            self._see(ends, await self._books.ask(lambda store: store.add(added, ends)))
+            self._see(ends, await self._add_up(added, ends, telling))
         except StoreError:
             for key, delta in added.items():
                 if delta:
@@ -201,6 +211,18 @@ class Budget:
         for page in pages:
             if page.starting:
                 self._begin(page, now, added)
+
+    async def _add_up(
+        self, added: Mapping[str, float], ends: Mapping[str, float], telling: Telling | None
+    ) -> Mapping[str, float]:
+        """What the counters hold, these of windows and those of seats. Raises StoreError."""
+        if telling is None:
+            return await self._books.ask(lambda store: store.add(added, ends))
+        with telling:
+            deltas, expires = {**added, **telling.deltas}, {**ends, **telling.expires}
+            values = await self._books.ask(lambda store: store.add(deltas, expires))
+            telling.heard(values)
+            return values
 
     def _begin(self, page: Page, now: float, added: Mapping[str, float] = NOBODY) -> None:
         """Windows that begin with a request: know when they end, and note their beginning, if this was the first."""
@@ -212,10 +234,12 @@ class Budget:
             elif current and current == added.get(place.current):
                 self._raise(place.previous, now, place.expires)
 
-    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
-        """What is said to who finds no room: by the window that opens last."""
+    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit | None:
+        """What is said to who finds no room: by the window that opens last. None: there is room."""
         waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
         longest, window = max(waits, key=lambda found: found[0])
+        if longest <= 0:
+            return None
         retry_after = None if math.isinf(longest) else longest
         return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)
 
