@@ -29,7 +29,7 @@ from llmux.gateway.tokenizer import Tokenizer
 from llmux.ir.value import Value
 from llmux.metrics.base import Metrics
 from llmux.store.archive import Archive
-from llmux.store.open import open_store
+from llmux.store.open import is_shared, open_store
 from llmux.telemetry import Voice
 from llmux.transports.http import open_session
 
@@ -71,7 +71,7 @@ async def open_ground(
         stack.push_async_callback(store.close)
         session = await stack.enter_async_context(open_session())
         limits = Keeper()
-        ledger = Ledger(store, clock, tell, limits)
+        ledger = Ledger(store, clock, tell, limits, shares_store=is_shared(loaded.config.store.url.reveal()))
         tell.join(ledger.usage.hear)
         stack.push_async_callback(ledger.close)
         archive, shelf = Archive(store, clock, tell), Shelf(IN_MEMORY.client, IN_MEMORY.total)

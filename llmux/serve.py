@@ -23,6 +23,7 @@ from llmux.config.load import Loaded
 from llmux.config.problem import ConfigError
 from llmux.config.schema import Config
 from llmux.dialects.registry import TABLE
+from llmux.gateway.ledger import REFRESH_EVERY
 from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
 from llmux.log import Log
@@ -101,7 +102,14 @@ class Serving:
             port = runner.addresses[0][1]
             yield f"{'https' if self._tls else 'http'}://{_in_url(config.host)}:{port}"
         finally:
+            await self._drain(runner)
+
+    async def _drain(self, runner: web.ServerRunner) -> None:
+        """Let open answers end. Other workers still hear of them, and of each that has ended."""
+        async with asyncio.TaskGroup() as tasks:
+            sharing = tasks.create_task(self._ground.ledger.run(REFRESH_EVERY))
             await runner.cleanup()
+            sharing.cancel()
 
     def reload(self) -> None:
         """Check the new configuration whole; if it holds, new requests use it. If not, the old one stays."""

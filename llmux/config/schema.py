@@ -65,7 +65,7 @@ class Provider(Section):
     headers: dict[str, str] = {}  # added to every request
     rps: Positive | None = None  # requests a second
     rpm: Positive | None = None  # requests a minute
-    concurrent: Amount | None = None  # requests at once
+    concurrent: Amount | None = None  # requests at once, of all processes that share the store
     timeout: Positive | None = None  # s; instead of request_timeout
     cost: Cost = ""  # of its backends that do not say it themselves
     verbatim: bool = True  # same dialect: pass bytes on as they come; false: decode and encode anew

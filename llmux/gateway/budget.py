@@ -4,6 +4,7 @@ The store's word decides. While it is away, what this process has seen and count
 before a request and settled after it.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 from llmux.clock import Clock
 from llmux.errors import OurLimit
 from llmux.gateway.books import Books
+from llmux.gateway.seats import Sitting, Telling
 from llmux.ir.value import Value
 from llmux.responder import FOREVER, Unit, Window
 from llmux.routing.windows import Slot, belongs, changes_at, slot, used, wait
@@ -63,11 +65,17 @@ class Charge(Value):
     spend: Spend = REQUEST
     error: type[OurLimit] = OurLimit
 
+    def on(self, page: "Page") -> Mapping[str, float]:
+        """What is added to the counters of its account."""
+        if self.spend is REQUEST:
+            return page.ones
+        return page.idle | {place.current: getattr(self.spend, window.unit) for window, place in page.places}
+
 
 class Page:
     """The counters of one account's windows at one moment, and until the first of them changes."""
 
-    __slots__ = ("ends", "idle", "places", "since", "starting", "until", "windows")
+    __slots__ = ("ends", "idle", "ones", "places", "since", "starting", "until", "windows")
 
     def __init__(self, account: str, windows: Sequence[Window], now: float) -> None:
         self.windows, self.since = windows, now
@@ -76,6 +84,7 @@ class Page:
         slots = [place for _, place in self.places]
         self.ends = {key: one.expires for one in slots for key in (one.previous, one.current) if key}
         self.idle = dict.fromkeys(self.ends, 0.0)  # what is added by who only looks
+        self.ones = self.idle | {one.current: getattr(REQUEST, window.unit) for window, one in self.places}
         self.starting = [(window, one) for window, one in self.places if one.starts]
 
 
@@ -143,8 +152,10 @@ class Budget:
         now = self._clock.now()
         return tuple(self._use(*place, now) for place in self._page(account, windows, now).places) if windows else ()
 
-    async def spend(self, *charges: Charge) -> Sequence[Reservation]:
+    async def spend(self, *charges: Charge, sitting: Sitting | None = None) -> Sequence[Reservation]:
         """Count a request in, at several accounts with one question to the store. A reservation for each charge.
+
+        The same question takes the seats of `sitting`, if there are any.
 
         Raises:
             OurLimit: one of them has no room; nothing is counted at any.
@@ -152,20 +163,25 @@ class Budget:
         now = self._clock.now()
         pages = [self._page(charge.account, charge.windows, now) for charge in charges]
         for charge, page in zip(charges, pages, strict=True):
-            if not self._has_room(page, now):
+            if charge.error is not OurLimit and not self._has_room(page, now):  # a backend's is known to the planner
                 # As far as is known: a refusal that counts first takes room, for a moment, from who still has some.
                 self.watch(charge.account, charge.windows)
                 raise self._refusal(charge, page, now, NOTHING)
-        await self._count(charges, pages, now)
-        reservations = [
-            Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
-        ]
+        if sitting is None:
+            await self._count(charges, pages, now)
+        else:  # who goes away meanwhile must be counted, to be counted out
+            telling = sitting.telling()
+            await asyncio.shield(self._count(charges, pages, now, telling))
+            sitting.hear(telling)
+        reservations, error = list[Reservation](), sitting.refusal if sitting else None
         for charge, page in zip(charges, pages, strict=True):
+            reservations.append(Reservation(self._add, page.places, charge.spend))
             if not self._has_room(page, now, charge.spend):
-                error = self._refusal(charge, page, now, charge.spend)
-                for reservation in reservations:
-                    reservation.give_back()
-                raise error
+                error = error or self._refusal(charge, page, now, charge.spend)
+        if error is not None:
+            for reservation in reservations:
+                reservation.give_back()
+            raise error
         return reservations
 
     def forget(self, account: str) -> None:
@@ -193,16 +209,15 @@ class Budget:
             page = self._pages[account] = Page(account, windows, now)
         return page
 
-    async def _count(self, charges: Sequence[Charge], pages: Sequence[Page], now: float) -> None:
+    async def _count(
+        self, charges: Sequence[Charge], pages: Sequence[Page], now: float, telling: Telling | None = None
+    ) -> None:
         """Add what is spent; know then what the counters hold."""
-        ends, added = dict[str, float](), dict[str, float]()
-        for charge, page in zip(charges, pages, strict=True):
-            ends |= page.ends
-            added |= page.idle
-            for window, place in page.places:
-                added[place.current] = getattr(charge.spend, window.unit)
+        ends, added = pages[0].ends if pages else NOBODY, charges[0].on(pages[0]) if pages else NOBODY
+        for charge, page in zip(charges[1:], pages[1:], strict=True):
+            ends, added = {**ends, **page.ends}, {**added, **charge.on(page)}
         try:
-            self._see(ends, await self._books.ask(lambda store: store.add(added, ends)))
+            self._see(ends, await self._add_up(added, ends, telling))
         except StoreError:
             for key, delta in added.items():
                 if delta:
@@ -210,6 +225,17 @@ class Budget:
         for page in pages:
             if page.starting:
                 self._begin(page, now, added)
+
+    async def _add_up(
+        self, added: Mapping[str, float], ends: Mapping[str, float], telling: Telling | None
+    ) -> Mapping[str, float]:
+        """What the counters hold, these of windows and those of seats. Raises StoreError."""
+        if telling is None:
+            return await self._books.add(added, ends)
+        with telling:
+            values = await self._books.add({**added, **telling.deltas}, {**ends, **telling.expires})
+            telling.heard(values)
+            return values
 
     def _begin(self, page: Page, now: float, added: Mapping[str, float] = NOBODY) -> None:
         """Windows that begin with a request: know when they end, and note their beginning, if this was the first."""
@@ -241,7 +267,8 @@ class Budget:
 
     def _see(self, ends: Mapping[str, float], values: Mapping[str, float]) -> None:
         """Know what the store has just said, and what it has still to be told."""
-        seen, owed = self._seen, self._books.owed
+        seen, books = self._seen, self._books
+        owed = books.owed if books.owes else _nothing
         for key, end in ends.items():
             seen[key] = (values.get(key, 0.0) + owed(key), end)
 
@@ -270,6 +297,10 @@ class Budget:
         so_far = used(window, now, self._value(place.previous, now), self._value(place.current, now))
         opens_in = self._wait(window, place, now)
         return WindowUse(window.seconds, window.kind, window.limit, so_far, opens_in, window.unit)
+
+
+def _nothing(_counter: str) -> float:
+    return 0.0
 
 
 def said(window: Window | WindowUse) -> str:

@@ -16,7 +16,7 @@ from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
 from llmux.gateway.budget import Budget, Spend, WindowUse, one
 from llmux.gateway.hearsay import Hearsay
-from llmux.gateway.limits import Keeper
+from llmux.gateway.limits import Bound, Keeper
 from llmux.gateway.payer import (
     NO_HOLD,
     NOBODY,
@@ -31,6 +31,7 @@ from llmux.gateway.payer import (
 )
 from llmux.gateway.ratios import Ratios
 from llmux.gateway.resets import Resets
+from llmux.gateway.seats import Seats
 from llmux.gateway.track import Track
 from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
@@ -74,12 +75,16 @@ class Standing(Value):
 class Ledger:
     """Says how backends are, counts what is sent to them, and remembers how they failed."""
 
-    def __init__(self, store: Store, clock: Clock, tell: Listener, limits: Keeper) -> None:
-        self._clock, self._tell, self._limits = clock, tell, limits
+    def __init__(
+        self, store: Store, clock: Clock, tell: Listener, limits: Keeper, *, shares_store: bool = True
+    ) -> None:
+        """`shares_store` is false where no other process can have the same store: then seats are not counted there."""
+        self._clock, self._tell, self._limits, self._shares = clock, tell, limits, shares_store
         self.affinity = Affinity(clock)
         self.track = Track(clock, limits)
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
+        self._seats = Seats(self._books, clock)
         self.ratios = Ratios(self._books, clock)
         self.usage = Usages(self._books, clock)
         self.hearsay = Hearsay(clock)
@@ -106,17 +111,20 @@ class Ledger:
         return self.nobody_rests and all(map(self._is_open, pool.values()))
 
     async def reserve(self, backend: Backend, payer: Payer = NOBODY, expected: Callable[[], Spend] = one) -> Hold:
-        """Count a try in the windows of its client and of its backend, with one question to the store.
+        """Count a try in the windows of its client and of its backend, and among those who are there at once, with one
+        question to the store.
 
         `expected` is what it may take, asked for only where tokens or money are limited.
 
         Raises:
             ClientLimit: the client's have no room.
-            OurLimit: the backend's have none.
+            OurLimit: the backend's have none, or as many as may be are there.
         """
-        if not (backend.windows or payer.client.windows):
+        bounds = self._bounds(backend)
+        if not (bounds or backend.windows or payer.client.windows):
             return NO_HOLD
-        return await hold(self._budget, backend, payer, expected)
+        sitting = self._seats.sit(backend.name, bounds) if bounds else None
+        return await hold(self._budget, backend, payer, expected, sitting)
 
     async def count(self, client: Client) -> None:
         """Count a request in its client's windows, before several are made of it: see `Context.counted`.
@@ -213,10 +221,12 @@ class Ledger:
 
     # --- behind the requests ---
 
-    async def run(self) -> None:
-        """Share with the other workers, until cancelled."""
+    async def run(self, wait: float = 0.0) -> None:
+        """Share with the other workers, until cancelled. The first look at the store is `wait` seconds away."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._books.write_soon())
+            tasks.create_task(self._seats.run())
+            await self._clock.sleep(wait)
             while True:
                 await self.refresh()
                 await self._clock.sleep(REFRESH_EVERY)
@@ -229,6 +239,7 @@ class Ledger:
         self.usage.write()
         try:
             await self._books.flush()
+            await self._seats.tell()
             await self._resets.refresh()
             await self._rests.refresh()
             await self._learnt.refresh()
@@ -247,6 +258,10 @@ class Ledger:
         self.usage.write()
         with contextlib.suppress(StoreError):  # told; if there is a next time, it may do better
             await self._books.flush()
+            await self._seats.tell()
+
+    def _bounds(self, backend: Backend) -> Sequence[Bound]:
+        return self._limits.bounds(backend) if self._shares else ()
 
     def _is_open(self, backend: Backend) -> bool:
         if backend.windows:
@@ -254,8 +269,10 @@ class Ledger:
             self._budget.watch(account, backend.windows)
             if self._budget.opens_at(account, backend.windows, self._clock.now()):
                 return False
-        limits = self._limits
-        return not limits.limited(backend) or not (limits.full(backend) or limits.paced(backend))
+        return not self._limits.limited(backend) or not (self._is_full(backend) or self._limits.paced(backend))
+
+    def _is_full(self, backend: Backend) -> bool:
+        return self._limits.full(backend) or self._seats.full(self._bounds(backend))
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
         rest = self._rest(backend.name, model, now) if self._rests.values else None
@@ -272,9 +289,9 @@ class Ledger:
             limited=rest is not None and rest.limited,
             probe_from=rest.probe_from if rest else 0.0,
             opens_at=opens_at,
-            in_flight=self._limits.in_flight(backend),
+            in_flight=max(self._limits.in_flight(backend), self._seats.at(account_of(backend))),
             paced=limited and self._limits.paced(backend),
-            full=limited and self._limits.full(backend),
+            full=limited and self._is_full(backend),
         )
 
     def _rest(self, name: str, model: str, now: float) -> Rest | None:

@@ -1,10 +1,12 @@
 """How fast and how many at once: `rps`, `rpm` and `concurrent` of each backend and of its provider.
 
-Kept in this process: each worker has its own. Rate windows, which the workers share, are the ledger's business.
+Kept in this process: each worker has its own. That `concurrent` holds for all of them together is `seats`' business;
+here is what each can say by itself. Rate windows, which the workers share, are the ledger's.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from aiolimiter import AsyncLimiter
 
@@ -15,6 +17,13 @@ NO_LIMITS = Limits()
 
 # Seconds after which to ask a full backend again. When an answer will end nobody knows; short ones take about as long.
 FULL_RETRY = 1.0
+
+Bound: TypeAlias = tuple[str, int]  # a name, of a backend or a provider, and how many requests may be there at once
+
+
+def is_full(name: str) -> OurLimit:
+    """What is said of a backend that has no seat left."""
+    return OurLimit(f"{name} takes no more requests at once", retry_after=FULL_RETRY)
 
 
 class Keeper:
@@ -45,6 +54,14 @@ class Keeper:
         """Whether the backend, or its provider, takes no more at once."""
         return any(gate.full for gate in self._gates_of(backend))
 
+    def bounds(self, backend: Backend) -> Sequence[Bound]:
+        """How many may be at the backend, and at its provider, at once, where that is limited."""
+        own, provider = backend.limits.concurrent, self._provider(backend).concurrent
+        if own is None and provider is None:
+            return ()
+        found = ((f"provider/{backend.provider}", provider), (f"backend/{backend.name}", own))
+        return tuple((name, most) for name, most in found if most is not None)
+
     def in_flight(self, backend: Backend) -> int:
         """Requests at the backend now; those that wait for their turn are among them."""
         return self._gate("backend", backend.name, backend.limits).in_flight
@@ -60,7 +77,7 @@ class Keeper:
             _count(gates, 1)
             return
         if any(gate.full for gate in gates):
-            raise OurLimit(f"{backend.name} takes no more requests at once", retry_after=FULL_RETRY)
+            raise is_full(backend.name)
         _count(gates, 1)
         try:
             await _turn(backend.name, [gate for gate in gates if gate.limiters], patience)

@@ -4,10 +4,11 @@ A client's windows count a request once, however many backends are tried for it;
 try, at that backend's price, and come back when it fails. It counts nothing itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llmux.errors import ClientLimit
 from llmux.gateway.budget import NOTHING, REQUEST, Budget, Charge, Reservation, Spend
+from llmux.gateway.seats import Sitting
 from llmux.responder import ANYONE, Client, Window
 from llmux.routing.catalog import Backend
 
@@ -31,10 +32,12 @@ class Payer:
 class Hold:
     """What one try has reserved."""
 
-    __slots__ = ("_backend", "_client")
+    __slots__ = ("_backend", "_client", "_sitting")
 
-    def __init__(self, backend: Reservation | None = None, client: Reservation | None = None) -> None:
-        self._backend, self._client = backend, client
+    def __init__(
+        self, backend: Reservation | None = None, client: Reservation | None = None, sitting: Sitting | None = None
+    ) -> None:
+        self._backend, self._client, self._sitting = backend, client, sitting
 
     def unseen(self) -> None:
         """The backend cannot have seen the request."""
@@ -47,6 +50,8 @@ class Hold:
         for reservation in (self._backend, self._client):
             if reservation is not None:
                 reservation.settle(took)
+        if self._sitting is not None:
+            self._sitting.leave()
 
 
 OF_BACKENDS, OF_CLIENTS = "backend/", "client/"  # how the names of their accounts begin
@@ -55,24 +60,46 @@ NO_HOLD = Hold()
 NOBODY = Payer(ANYONE)  # whose windows are none
 
 
-async def hold(budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend]) -> Hold:
-    """Reserve for one try.
+async def hold(
+    budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend], sitting: Sitting | None = None
+) -> Hold:
+    """Reserve for one try, which takes the seats of `sitting`; they are left when it fails, and with the hold.
 
     Raises:
         ClientLimit: the client's windows have no room.
-        OurLimit: the backend's have none.
+        OurLimit: the backend's have none, or there is no seat.
     """
-    client, clients = payer.client, payer.windows
-    all_requests = all(window.unit == "requests" for window in (*clients, *backend.windows))
-    spend = REQUEST if all_requests else expected()
-    of_client = Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit)
-    of_backend = Charge(account_of(backend), backend.name, backend.windows, spend)
-    charges = [charge for charge in (of_client, of_backend) if charge.windows]
-    if not charges:
+    try:
+        return await _hold(budget, backend, payer, expected, sitting)
+    except BaseException:
+        if sitting is not None:
+            sitting.leave()
+        raise
+
+
+async def _hold(
+    budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend], sitting: Sitting | None
+) -> Hold:
+    client, clients, charges = payer.client, payer.windows, list[Charge]()
+    spend = expected() if _takes_more(clients) or _takes_more(backend.windows) else REQUEST
+    if clients:
+        charges.append(Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit))
+    if backend.windows:
+        charges.append(Charge(account_of(backend), backend.name, backend.windows, spend))
+    if not charges and sitting is None:
         return NO_HOLD
-    held = dict(zip([charge.account for charge in charges], await budget.spend(*charges), strict=True))
+    held = iter(await budget.spend(*charges, sitting=sitting))
     payer.counted = True
-    return Hold(held.get(of_backend.account), held.get(of_client.account))
+    of_client = next(held) if clients else None
+    return Hold(next(held, None), of_client, sitting)
+
+
+def _takes_more(windows: Sequence[Window]) -> bool:
+    """Whether a request takes more of these than itself: tokens, or money."""
+    for window in windows:  # noqa: SIM110 - on the path of a request, and a generator costs as much again
+        if window.unit != "requests":
+            return True
+    return False
 
 
 async def count(budget: Budget, client: Client) -> None:

@@ -34,6 +34,11 @@ def shown(url: str, environ: Mapping[str, str]) -> str:
     return f"{scheme}://{place.removeprefix('//').rpartition('@')[2].partition('?')[0]}" if scheme in REDIS else url
 
 
+def is_shared(url: str) -> bool:
+    """Whether other processes may have opened the same place."""
+    return url.partition(":")[0] != "memory"
+
+
 def state_file(environ: Mapping[str, str]) -> Path:
     """Where "sqlite:" keeps its file, after the XDG Base Directory Specification."""
     home = Path(environ.get("XDG_STATE_HOME", ""))
