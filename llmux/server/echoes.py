@@ -22,7 +22,7 @@ IDS = ("x-request-id", "request-id")
 PASSING = frozenset({*IDS, AGE, "content-length", "transfer-encoding", "connection", "date", "server", "vary"})
 PAGES = "access-control-"
 # What is noted of an answer, and is the same when it is told again.
-NOTED = ("model", "backend", "stream", "usage", "finish_reason")
+NOTED = ("model", "backend", "served", "stream", "usage", "finish_reason")
 
 
 class Echo(Value):

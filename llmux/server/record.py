@@ -9,7 +9,7 @@ class Record:
 
     __slots__ = (
         "attempts", "backend", "client", "dialect", "error", "finish_reason", "first_event", "model", "remote",
-        "request_id", "said", "status", "stream", "until", "usage",
+        "request_id", "said", "served", "status", "stream", "until", "usage",
     )  # fmt: skip
 
     def __init__(self, request_id: str, remote: str = "") -> None:
@@ -19,6 +19,7 @@ class Record:
         self.dialect = ""
         self.model = ""
         self.backend = ""
+        self.served = ""  # the backend's name of the model
         self.attempts = 0
         self.status = 0
         self.stream = False
@@ -32,6 +33,7 @@ class Record:
     def opened(self, event: Opened, now: float) -> None:
         """A backend answers."""
         self.backend = event.backend
+        self.served = event.model
         self.attempts = event.attempts
         self.first_event = now
         self.until = event.until
