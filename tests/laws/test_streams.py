@@ -129,7 +129,7 @@ def test_a_cut_answer_never_looks_whole(recorded: Recorded) -> None:
     dialect, stream, end = TABLE[recorded.dialect], recorded.stream, first_whole(recorded)
     assert end > len(stream) * 0.5  # else this test would say nothing
     luck = chance(recorded.name)
-    for place in [*luck.sample(range(end), min(end, 24)), end - 1]:
+    for place in [*luck.sample(range(end), min(end, amount(6, 24))), end - 1]:
         events = hear(dialect.decoder({}), [stream[:place]])
         (*_, last) = check(events)
         assert isinstance(last, StreamError)
