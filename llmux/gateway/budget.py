@@ -28,6 +28,9 @@ SPANS: Mapping[int, str] = {
 LEAST: Mapping[Unit, float] = {"requests": 1.0, "tokens": 1.0, "usd": 1e-6}
 
 
+UNKNOWN = (0.0, 0.0)  # value and expiry of a counter of which nothing has been heard
+
+
 class Spend(Value):
     """What a request takes, or is taken to take. A field for each unit of a window."""
 
@@ -130,8 +133,10 @@ class Budget:
 
     def opens_at(self, account: str, windows: Sequence[Window], now: float) -> float:
         """The Unix time at which one more request fits, as far as is known here; 0.0 is now."""
-        longest = max(self._wait(*place, now) for place in self._page(account, windows, now).places)
-        return now + longest if longest > 0 else 0.0
+        page = self._page(account, windows, now)
+        if self._has_room(page, now):
+            return 0.0
+        return now + max(self._wait(*place, now) for place in page.places)
 
     def use(self, account: str, windows: Sequence[Window]) -> tuple[WindowUse, ...]:
         """How far each window is used, as far as is known here."""
@@ -146,17 +151,21 @@ class Budget:
         """
         now = self._clock.now()
         pages = [self._page(charge.account, charge.windows, now) for charge in charges]
+        for charge, page in zip(charges, pages, strict=True):
+            if not self._has_room(page, now):
+                # As far as is known: a refusal that counts first takes room, for a moment, from who still has some.
+                self.watch(charge.account, charge.windows)
+                raise self._refusal(charge, page, now, NOTHING)
         await self._count(charges, pages, now)
         reservations = [
             Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
         ]
         for charge, page in zip(charges, pages, strict=True):
-            for window, place in page.places:
-                if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
-                    error = self._refusal(charge, page, now)
-                    for reservation in reservations:
-                        reservation.give_back()
-                    raise error
+            if not self._has_room(page, now, charge.spend):
+                error = self._refusal(charge, page, now, charge.spend)
+                for reservation in reservations:
+                    reservation.give_back()
+                raise error
         return reservations
 
     def forget(self, account: str) -> None:
@@ -212,9 +221,9 @@ class Budget:
             elif current and current == added.get(place.current):
                 self._raise(place.previous, now, place.expires)
 
-    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
-        """What is said to who finds no room: by the window that opens last."""
-        waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
+    def _refusal(self, charge: Charge, page: Page, now: float, added: Spend) -> OurLimit:
+        """What is said to who finds no room: by the window that opens last. `added`: what of it has been counted."""
+        waits = [(self._wait(*place, now, getattr(added, place[0].unit)), place[0]) for place in page.places]
         longest, window = max(waits, key=lambda found: found[0])
         retry_after = None if math.isinf(longest) else longest
         return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)
@@ -237,16 +246,25 @@ class Budget:
             seen[key] = (values.get(key, 0.0) + owed(key), end)
 
     def _value(self, counter: str, now: float) -> float:
-        value, until = self._seen.get(counter, (0.0, 0.0))
+        value, until = self._seen.get(counter, UNKNOWN)
         return value if until > now else 0.0
+
+    def _has_room(self, page: Page, now: float, added: Spend = NOTHING) -> bool:
+        """Whether the least fits into every window, beside what others have added. Asked three times a request."""
+        seen = self._seen
+        for window, place in page.places:
+            (current, until), (previous, expires) = seen.get(place.current, UNKNOWN), seen.get(place.previous, UNKNOWN)
+            held = (current if until > now else 0.0) + (previous if expires > now else 0.0)
+            own = getattr(added, window.unit)
+            # Whatever fades fits nearly always; else it is looked at in detail, as are windows that keep a start there.
+            if (place.starts or held - own + LEAST[window.unit] > window.limit) and self._wait(window, place, now, own):
+                return False
+        return True
 
     def _wait(self, window: Window, place: Slot, now: float, added: float = 0.0) -> float:
         """Seconds until the least fits, beside what others have added."""
-        least, others = LEAST[window.unit], self._value(place.current, now) - added
-        previous = self._value(place.previous, now) if place.previous else 0.0
-        if not place.starts and others + previous + least <= window.limit:
-            return 0.0  # whatever fades: nearly always
-        return wait(window, now, previous, others, least)
+        others, previous = self._value(place.current, now) - added, self._value(place.previous, now)
+        return wait(window, now, previous, others, LEAST[window.unit])
 
     def _use(self, window: Window, place: Slot, now: float) -> WindowUse:
         so_far = used(window, now, self._value(place.previous, now), self._value(place.current, now))

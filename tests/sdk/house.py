@@ -92,6 +92,58 @@ model_match = ["embed.failing"]
 embeddings = true
 
 [[backend]]
+name = "panel.openai"
+model = "demo:echo"
+model_match = ["panel.openai"]
+
+[[backend]]
+name = "panel.claude"
+model = "demo_claude:echo"
+model_match = ["panel.claude"]
+
+[[backend]]
+name = "panel.broken"
+model = "demo_gemini:fail-402"
+model_match = ["panel.broken"]
+
+[[backend]]
+name = "panel.slow.openai"
+model = "demo:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.openai"]
+concurrent = 1
+
+[[backend]]
+name = "panel.slow.claude"
+model = "demo_claude:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.claude"]
+concurrent = 1
+
+[role."panel.slow"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "parallel"
+join = "all"
+
+[role."panel.first"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "hedge"
+hedge_after = 0.01
+hedge_share = 1.0
+
+[role.panel]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+
+[role."panel.all"]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+join = "all"
+
+[role."panel.one"]
+backends = ["panel.openai", "panel.claude"]
+execution = "parallel"
+join = "panel.claude"
+
+[[backend]]
 name = "embed.second"
 model = "demo:embed"
 model_match = ["embed.failing"]
