@@ -91,14 +91,15 @@ model = "demo:fail-429"
 model_match = ["embed.failing"]
 embeddings = true
 
+# Not by the plain name of the demo's model: whoever asks for that by its provider is answered by its own row.
 [[backend]]
 name = "panel.openai"
-model = "demo:echo"
+model = "demo:echo?repeat=1"
 model_match = ["panel.openai"]
 
 [[backend]]
 name = "panel.claude"
-model = "demo_claude:echo"
+model = "demo_claude:echo?repeat=1"
 model_match = ["panel.claude"]
 
 [[backend]]
