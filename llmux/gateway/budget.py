@@ -159,8 +159,7 @@ class Budget:
         reservations = [
             Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
         ]
-        refusals = (self._refusal(charge, page, now) for charge, page in zip(charges, pages, strict=True))
-        error = next(filter(None, refusals), None) or (sitting.refusal if sitting else None)
+        error = self._refused(charges, pages, now) or (sitting.refusal if sitting else None)
         if error is not None:
             for reservation in reservations:
                 reservation.give_back()
@@ -234,12 +233,18 @@ class Budget:
             elif current and current == added.get(place.current):
                 self._raise(place.previous, now, place.expires)
 
-    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit | None:
-        """What is said to who finds no room: by the window that opens last. None: there is room."""
+    def _refused(self, charges: Sequence[Charge], pages: Sequence[Page], now: float) -> OurLimit | None:
+        """What is said of the first charge that finds no room."""
+        for charge, page in zip(charges, pages, strict=True):
+            for window, place in page.places:
+                if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
+                    return self._refusal(charge, page, now)
+        return None
+
+    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
+        """What is said to who finds no room: by the window that opens last."""
         waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
         longest, window = max(waits, key=lambda found: found[0])
-        if longest <= 0:
-            return None
         retry_after = None if math.isinf(longest) else longest
         return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)
 
