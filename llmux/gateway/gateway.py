@@ -69,11 +69,11 @@ class Gateway:
             self._parts.ledger.affinity.answered(plan.conversation, won.backend.name)
         heard = won.answer.answer
         batch: Batch = (self._opened(request, plan, won), *self._held(request, plan, won))
-        meter.hear(batch)
         try:
+            self._hear(batch, meter, won)
             yield batch
             async for batch in heard.batches():
-                meter.hear(batch)
+                self._hear(batch, meter, won)
                 yield batch
             self._settle(request, context, won, batch[-1])
             self._report(request, plan, won, batch[-1])
@@ -84,6 +84,12 @@ class Gateway:
             await heard.close()
             if repairs := won.answer.repairs:  # of a stream the client has got the head before they were known
                 self._parts.tell(AnswerRepaired(context.request_id, won.backend.name, repairs))
+
+    @staticmethod
+    def _hear(batch: Batch, meter: Meter, won: Won[Attempt]) -> None:
+        meter.hear(batch)
+        if meter.complete:  # whose client may come back before it has let us go on, through another process
+            won.hold.leave()
 
     def _bill(self, request: Request, context: Context, plan: Plan) -> Bill:
         most = (request.max_output_tokens or USUAL_OUTPUT) * request.choices

@@ -50,6 +50,10 @@ class Hold:
         for reservation in (self._backend, self._client):
             if reservation is not None:
                 reservation.settle(took)
+        self.leave()
+
+    def leave(self) -> None:
+        """The backend has no more to do for it: its seat is free, whatever is still to be settled."""
         if self._sitting is not None:
             self._sitting.leave()
 

@@ -38,12 +38,19 @@ HEARD_FOR = 0.25
 class Crowd:
     """Who is at one name: `here`, of this process, and `others`, as they were when last heard of."""
 
-    __slots__ = ("believed_until", "here", "others", "told")
+    __slots__ = ("_counters", "_epoch", "_name", "believed_until", "here", "others", "told")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name, self._epoch, self._counters = name, -1, dict[int, str]()
         self.here = 0
         self.told: dict[int, int] = {}  # epoch -> how many of this process its counter knows, or is being told of
         self.others, self.believed_until = 0.0, 0.0  # monotonic seconds
+
+    def counters(self, epoch: int) -> Mapping[int, str]:
+        """Those that are kept in `epoch`, by their own."""
+        if epoch != self._epoch:
+            self._epoch, self._counters = epoch, {one: f"atonce/{self._name}:{one}" for one in (epoch, epoch + 1)}
+        return self._counters
 
     def behind(self, epoch: int) -> int:
         """How many more this process has here than the counter of `epoch` has been told."""
@@ -53,23 +60,26 @@ class Crowd:
 class Telling:
     """What counters are told at one moment: `deltas` and `expires` are for a store's `add`, inside of `with`."""
 
+    __slots__ = ("_clock", "_crowds", "deltas", "expires", "found")
+
     def __init__(self, crowds: Mapping[str, Crowd], clock: Clock) -> None:
-        self._clock, self._crowds = clock, crowds
-        self._here = {name: crowd.here for name, crowd in crowds.items()}
+        self._clock = clock
         epoch = epoch_at(clock.now())
-        self._epochs = (epoch, epoch + 1)
+        self._crowds = [(name, one, one.here, one.counters(epoch)) for name, one in crowds.items()]
+        self.deltas: dict[str, float] = {}
+        self.expires: dict[str, float] = {}
         self.found: Mapping[str, float] = {}  # how many were at each name then, if the store has said it
-        self.deltas = {_key(name, one): crowd.behind(one) for name, crowd in crowds.items() for one in self._epochs}
-        self.expires = {_key(name, one): (one + 2) * EPOCH for name in crowds for one in self._epochs}
-        for crowd in crowds.values():
-            crowd.told = dict.fromkeys(self._epochs, crowd.here)
+        for _, crowd, here, counters in self._crowds:
+            for one, key in counters.items():
+                self.deltas[key], self.expires[key] = crowd.behind(one), (one + 2) * EPOCH
+            crowd.told = dict.fromkeys(counters, here)
 
     def heard(self, values: Mapping[str, float]) -> None:
         """The store has added, and said what the counters hold."""
-        self.found = {name: max(values[_key(name, one)] for one in self._epochs) for name in self._crowds}
-        for name, crowd in self._crowds.items():
-            crowd.others = max(self.found[name] - self._here[name], 0.0)
-            crowd.believed_until = self._clock.monotonic() + HEARD_FOR
+        self.found = {name: max(map(values.__getitem__, keys.values())) for name, _, _, keys in self._crowds}
+        until = self._clock.monotonic() + HEARD_FOR
+        for name, crowd, here, _ in self._crowds:
+            crowd.others, crowd.believed_until = max(self.found[name] - here, 0.0), until
 
     def __enter__(self) -> Self:
         return self
@@ -80,9 +90,9 @@ class Telling:
         """Where the store failed they are told another time. If it has added without a word, some are counted twice."""
         if not isinstance(error, StoreError):
             return
-        for name, crowd in self._crowds.items():
-            for one in crowd.told.keys() & set(self._epochs):
-                crowd.told[one] -= self.deltas[_key(name, one)]
+        for _, crowd, _, counters in self._crowds:
+            for one in crowd.told.keys() & counters.keys():
+                crowd.told[one] -= int(self.deltas[counters[one]])
 
 
 class Seats:
@@ -97,18 +107,21 @@ class Seats:
     def at(self, name: str) -> int:
         """How many are there, as far as is known."""
         crowd = self._crowds.get(name)
-        if crowd is None:
-            return 0
-        return crowd.here + (int(crowd.others) if self._clock.monotonic() < crowd.believed_until else 0)
+        return crowd.here + self._others(name) if crowd else 0
 
     def full(self, bounds: Sequence[Bound]) -> bool:
-        """Whether one of them takes no more, as far as is known."""
-        return any(self.at(name) >= most for name, most in bounds)
+        """Whether others alone fill one of them, as far as is known: then the store need not be asked.
+
+        One that is filled by them and us may have a seat any moment: the store is asked.
+        """
+        return any(self._others(name) >= most for name, most in bounds)
 
     def sit(self, whose: str, bounds: Sequence[Bound]) -> "Sitting":
         """Take a seat at each of these names, for a try at `whose`. Whether there was one, the store says."""
         for name, _ in bounds:
-            self._crowds.setdefault(name, Crowd()).here += 1
+            if name not in self._crowds:
+                self._crowds[name] = Crowd(name)
+            self._crowds[name].here += 1
         return Sitting(self, whose, bounds)
 
     def stand_up(self, bounds: Sequence[Bound]) -> None:
@@ -149,6 +162,10 @@ class Seats:
         with telling:
             telling.heard(await self._books.ask(lambda store: store.add(telling.deltas, telling.expires)))
 
+    def _others(self, name: str) -> int:
+        crowd = self._crowds.get(name)
+        return int(crowd.others) if crowd and self._clock.monotonic() < crowd.believed_until else 0
+
     def _ring(self) -> None:
         self._timer = None
         self._due.set()
@@ -183,7 +200,3 @@ class Sitting:
 def epoch_at(now: float) -> int:
     """The epoch at a Unix time."""
     return int(now // EPOCH)
-
-
-def _key(name: str, epoch: int) -> str:
-    return f"atonce/{name}:{epoch}"

@@ -20,6 +20,7 @@ from llmux.errors import (
     KeyRefused,
     MediaNotFetched,
     ModelNotFound,
+    OurLimit,
     RateLimited,
 )
 from llmux.gateway.attempt import Route
@@ -291,6 +292,26 @@ async def test_a_refused_connection_takes_nothing_from_the_window() -> None:
     table.clock.advance(600)
     await settle()
     assert isinstance((await table.ask())[0], Opened)
+
+
+@pytest.mark.parametrize("body", [HELLO, HELLO | {"stream": True}], ids=["whole", "streamed"])
+async def test_the_seat_is_free_when_the_client_hears_the_end(body: dict[str, object]) -> None:
+    table = Table(ScriptedTransport(OK), a={"limits": Limits(concurrent=1)})
+    one = Backend(name="a", provider="a", model="m", dialect="openai_chat", limits=Limits(concurrent=1))
+    request = TABLE["openai_chat"].decode_request(orjson.dumps(body))
+
+    async def hear() -> list[bool]:
+        free = list[bool]()
+        async with aclosing(table.gateway.respond(request, Context("r1"))) as batches:
+            async for _ in batches:
+                try:
+                    (await table.ledger.reserve(one)).leave()
+                    free.append(True)
+                except OurLimit:
+                    free.append(False)
+        return free
+
+    assert (await table.run(hear()))[-1]
 
 
 async def test_concurrent_requests_past_the_limit_go_elsewhere() -> None:
