@@ -109,7 +109,9 @@ def test_a_collector_is_told_at_the_latest_when_the_gateway_stops(start: Start) 
 
 def test_a_collector_that_is_away_is_complained_of_and_keeps_no_stop_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llmux.metrics.otel.PATIENCE_S", 0.3)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "2")  # s, in which the SDK tries again
     complaints: list[str] = []
+    before = {*threading.enumerate()}
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with sending(f"http://127.0.0.1:{nobody.getsockname()[1]}", SystemClock(), "0", complaints.append) as listen:
@@ -119,6 +121,9 @@ def test_a_collector_that_is_away_is_complained_of_and_keeps_no_stop_waiting(mon
         assert time.monotonic() - began < 3
     assert len(complaints) == 1  # the spans and the metrics are the same trouble
     assert complaints[0].startswith("OpenTelemetry: ")
+    for thread in {*threading.enumerate()} - before:  # they would throw dice in another test, which Hypothesis notices
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def test_without_its_libraries_the_start_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
