@@ -26,7 +26,7 @@ from tests.whole.conftest import Start
 TOKENS = 40  # of each answer
 A_TOKEN = 0.001  # dollars
 LIMIT = 1.0
-REFUSED = 3  # times in a row, a while apart: then there is no more
+REFUSED = 5  # times in a row, a while apart: then there is no more
 LEFT = 0.5  # the temperature that those ask for who leave in the middle
 STREAM = {"max_tokens": TOKENS, "stream": True}
 PAUSES = {LEFT: 0.05}  # s after a token, within which it is noticed that a client has left; others need not wait
@@ -144,7 +144,7 @@ async def spend_the_rest(session: aiohttp.ClientSession, url: str) -> None:
     refused = 0
     while refused < REFUSED:
         refused = refused + 1 if await spend(session, url, "whole, over") == 429 else 0
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
 
 
 @pytest.mark.parametrize("at_once", [1, 12])
