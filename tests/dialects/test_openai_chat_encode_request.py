@@ -648,6 +648,15 @@ def test_states_go_to_their_maker_only() -> None:
     assert foreign.keys() == {"role", "content", "tool_calls"}
 
 
+@pytest.mark.parametrize("before", [Reasoning(states=(THOUGHT,)), Reasoning(states=(DETAILS,)), Text(text="x")])
+def test_a_proof_that_stands_before_its_call_is_put_on_it(before: Part) -> None:
+    """Reasoning without words is nothing but the proof of the call behind it, if that is one of Google's."""
+    said = encode(None, "google", messages=(HI, assistant(before, CALL))).body["messages"][1]
+    expected = {"google": {"thought_signature": "S"}} if before == Reasoning(states=(THOUGHT,)) else None
+    assert said["tool_calls"][0].get("extra_content") == expected
+    assert "extra_content" not in said
+
+
 def test_a_maker_that_has_no_place_for_its_states_in_this_wire_goes_without() -> None:
     said = assistant(Reasoning(states=(ReasoningState("anthropic", "signature", "S"),)), Text(text="x"))
     own = encode(None, "anthropic", messages=(HI, said, HI))
