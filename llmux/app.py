@@ -48,12 +48,16 @@ from llmux.routing.offers import names, offers
 from llmux.routing.permits import Permits
 from llmux.routing.selector import SPEND_HEADER
 from llmux.server.auth import Door, digest
+from llmux.server.echoes import Echoes
 from llmux.server.services import Accounts, CacheDesk, Library, Services
 from llmux.store.open import REDIS
 from llmux.transports.fetch import Fetcher
 from llmux.transports.http import HttpTransport
 
 Told = TypeVar("Told")
+
+# The share of the cache's memory that is for answers as they left.
+ECHOED = 1 / 4
 
 
 class House(Value):
@@ -108,6 +112,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
         keys=ground.access.register,
         audit=ground.access.audit.entries,
         cache=CacheDesk(ground.cache.stats, ground.cache.clear),
+        echoes=_echoes(config, ground),
         cors=config.cors,
         keepalive=config.keepalive,
         log_bodies=config.log_bodies,
@@ -173,7 +178,9 @@ def _remembering(respond: Responder, config: Config, ground: Ground) -> Responde
 def _caching(respond: Responder, config: Config, ground: Ground, planner: Planner, assembled: Assembled) -> Responder:
     """`respond`, with the cache around it, if the owner wants one."""
     wanted = config.cache
-    bounds = CacheBounds(wanted.ttl, _bytes(wanted.max_mb), _bytes(wanted.max_entry_mb), wanted.max_entries)
+    bounds = CacheBounds(
+        wanted.ttl, int(_bytes(wanted.max_mb) * (1 - ECHOED)), _bytes(wanted.max_entry_mb), wanted.max_entries
+    )
     # A file is no place to share answers: it would cost a write each, and its workers keep what they tell in memory.
     is_shared = wanted.store and config.store.url.reveal().partition(":")[0] in REDIS
     shared = Notes(ground.archive, "cached", Bounds(bounds.total, bounds.total)) if is_shared else None
@@ -182,12 +189,21 @@ def _caching(respond: Responder, config: Config, ground: Ground, planner: Planne
         return respond
 
     async def first(request: Request, client: Client) -> tuple[str, str] | None:
-        plan = await planner.plan(request, client)
+        plan = await planner.plan(request, client, asks=False)
         names = plan.choice.plan
         return (names[0], backend_model(plan.pool[names[0]], request.model)) if names else None
 
     settings = CacheSettings(bounds, wanted.shared, wanted.by_backend, wanted.tools)
     return Cached(respond, ground.cache, settings, Rules(Permits(assembled.catalog), first)).respond
+
+
+def _echoes(config: Config, ground: Ground) -> Echoes | None:
+    """What may be told again before it is even read; not where the plan decides, or bodies are to be seen."""
+    cache = ground.cache
+    if not config.cache.enabled or config.cache.by_backend or config.log_bodies:
+        return None
+    most = int(_bytes(config.cache.max_mb) * ECHOED)
+    return Echoes(most, lambda: cache.epoch, lambda request_id: cache.count("hit", request_id), ground.clock)
 
 
 def _noticed(config: Config, places: Mapping[str, Endpoint], catalog: Catalog) -> tuple[str, ...]:

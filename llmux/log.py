@@ -16,6 +16,7 @@ from llmux.telemetry import (
     AnswerRepaired,
     AttemptFailed,
     BodySeen,
+    CacheUsed,
     ConfigReloaded,
     CooldownEnded,
     CooldownStarted,
@@ -99,6 +100,7 @@ TEXT_OF: Mapping[type[Fact], Callable[[Any], str]] = {
     CooldownEnded: lambda f: f"{f.backend} answers again",
     Administered: lambda f: f"admin: {f.action} {f.target}  {f.remote}",
     Spent: lambda f: f"{f.backend}: {_price(f.usd)} for {f.client or '-'}  {f.request_id}",
+    CacheUsed: lambda f: f"cache: {f.outcome}  {f.request_id}",
     FieldLearnt: lambda f: f"{f.backend} does not take {f.field!r}: it is left out from now on",
     AnswerRepaired: lambda f: f"{f.backend}: {' '.join(f.repairs)}  {f.request_id}",
     ConfigReloaded: lambda f: (

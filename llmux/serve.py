@@ -35,6 +35,7 @@ from llmux.server.site import Site
 from llmux.supervisor import LINE_VARIABLE, PORT_VARIABLE, SPEAKS_VARIABLE, Line, Supervisor, reserved
 from llmux.telemetry import ConfigReloaded, Notice, Voice
 
+SHORTEST_DRAIN_S = 0.01
 GRACE_S = 5.0  # what a worker is given beyond drain_timeout, before it is ended
 # A request makes some hundred values and leaves no circle: the default would look for circles every few requests.
 COLLECT = (20_000, 20, 20)
@@ -91,8 +92,8 @@ class Serving:
         more = routes(desk, ground.board, TABLE)
         body = int(config.max_body_mb * MEGABYTE)
         server = build(desk, TABLE, max_body=body, trusted=networks, http=config.http, more=more)
-        # aiohttp gives open answers this time twice: before it takes their request's body away, and after.
-        runner = web.ServerRunner(server, shutdown_timeout=config.drain_timeout / 2)
+        # aiohttp gives open answers this time twice, before it takes their request's body away and after; 0: for ever.
+        runner = web.ServerRunner(server, shutdown_timeout=max(config.drain_timeout / 2, SHORTEST_DRAIN_S))
         await runner.setup()
         try:
             self._tls = tls_context(config) if config.https_enabled else None

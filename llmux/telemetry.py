@@ -126,7 +126,10 @@ class CacheUsed(Fact):
 
 
 class RequestFinished(Fact, kw_only=True):
-    """One inbound request is over; what the log line says. Times are in seconds."""
+    """One inbound request is over; what the log line says. Times are in seconds.
+
+    `model` is the client's name of it, `served` that of the backend that answered.
+    """
 
     request_id: str
     client: str
@@ -142,6 +145,7 @@ class RequestFinished(Fact, kw_only=True):
     duration_s: float
     error: str = ""
     remote: str = ""
+    served: str = ""
     finish_reason: str = ""
 
 

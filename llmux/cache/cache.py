@@ -19,7 +19,6 @@ from llmux.cache.shelf import Shelf
 from llmux.cache.tasks import Tasks
 from llmux.clock import Clock
 from llmux.ir.value import Value
-from llmux.responder import Context
 from llmux.routing.catalog import matches
 from llmux.store.base import Store, StoreError
 from llmux.telemetry import CacheOutcome, CacheUsed, Listener
@@ -79,6 +78,7 @@ class Cache:
         self._clearings: dict[str, Clearing] = {}
         self._names = (f"{secrets.token_hex(6)}-{number}" for number in itertools.count())
         self.bounds: Bounds | None = None  # None: nothing is kept
+        self.epoch = 0  # another whenever something was cleared
         self._shared: Shared | None = None
         self._shelf = Shelf(0, 0)
 
@@ -97,10 +97,10 @@ class Cache:
         """Seconds since an answer was complete."""
         return max(0.0, self._clock.now() - entry.times.ended)
 
-    def count(self, outcome: CacheOutcome, context: Context) -> None:
+    def count(self, outcome: CacheOutcome, request_id: str) -> None:
         """Note, and tell, what became of a request here."""
         self._outcomes[outcome] += 1
-        self._tell(CacheUsed(context.request_id, outcome))
+        self._tell(CacheUsed(request_id, outcome))
 
     def find(self, key: bytes) -> Entry | None:
         """What is kept here."""
@@ -133,6 +133,7 @@ class Cache:
         clearing = Clearing(self._clock.now(), model)
         name = CLEARED + next(self._names)
         self._clearings[name] = clearing
+        self.epoch += 1
         if self.bounds:
             expires = clearing.at + self.bounds.seconds + LOOK_EVERY
             with contextlib.suppress(StoreError):  # it has told it: the others go on with what they know
@@ -171,6 +172,7 @@ class Cache:
         known = self._clearings
         now = {name: clearing for name, note in notes.items() if (clearing := known.get(name) or _clearing(note))}
         for name in now.keys() - known.keys():
+            self.epoch += 1
             self._shelf.remove(now[name].hits)
         oldest = self._clock.now() - self.bounds.seconds - LOOK_EVERY
         mine = {name: clearing for name, clearing in self._clearings.items() if clearing.at > oldest}

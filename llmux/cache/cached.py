@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from llmux.cache.cache import Bounds, Cache
 from llmux.cache.entry import HEADER, Entry, Times, entry
+from llmux.cache.fitness import ANY, Wish, replayable, wish
 from llmux.cache.fitness import HEADER as CONTROL
-from llmux.cache.fitness import Wish, replayable, wish
 from llmux.cache.flights import Flight
 from llmux.cache.key import Scope, key
 from llmux.errors import GatewayError
@@ -62,29 +62,57 @@ class Cached:
     def __init__(self, inner: Responder, cache: Cache, settings: Settings, rules: Rules) -> None:
         self._inner, self._cache, self._settings, self._rules = inner, cache, settings, rules
 
-    async def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+    def respond(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
         """See `responder.Responder`."""
         wanted = wish(context.headers.get(CONTROL, ""))
         original = replayable(request, tools=self._settings.tools) if wanted.keep else None
-        place = await self._place(request, original, context) if original else None
-        if place is None:
+        if original is None:
+            return self._alone(request, context)
+        if self._settings.by_backend:
+            return self._planned(original, wanted, request, context)
+        return self._kept(Place(key(request, original, context, self._scope(context))), wanted, request, context)
+
+    def _scope(self, context: Context, backend: str = "", model: str = "") -> Scope:
+        return Scope(context.client.name if self._settings.shared == "client" else "", backend, model)
+
+    async def _planned(
+        self, original: Original, wanted: Wish, request: Request, context: Context
+    ) -> AsyncGenerator[Batch, None]:
+        """The same, where it depends on who would be asked; nobody may be."""
+        first = await self._rules.first(request, context.client)
+        if first is None:
             batches = self._alone(request, context)
-        elif (found := self._fit(self._cache.find(place.key), wanted, request, context)) is not None:
-            yield self._replay(found, context)
-            return
         else:
-            batches = self._together(place, wanted, request, context)
+            place = Place(key(request, original, context, self._scope(context, *first)), first[0])
+            batches = self._kept(place, wanted, request, context)
         async with aclosing(batches):
             async for batch in batches:
                 yield batch
 
-    async def _place(self, request: Request, original: Original, context: Context) -> Place | None:
-        """Where the answer belongs; nowhere, if that depends on who would be asked, and nobody would be."""
-        client = context.client.name if self._settings.shared == "client" else ""
-        if not self._settings.by_backend:
-            return Place(key(request, original, context, Scope(client)))
-        first = await self._rules.first(request, context.client)
-        return first and Place(key(request, original, context, Scope(client, *first)), first[0])
+    async def _alone(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+        """An answer with which the cache has nothing to do."""
+        self._cache.count("bypass", context.request_id)
+        async with aclosing(self._inner(request, context)) as batches:
+            async for batch in batches:
+                yield _marked(batch, "bypass")
+
+    async def _kept(
+        self, place: Place, wanted: Wish, request: Request, context: Context
+    ) -> AsyncGenerator[Batch, None]:
+        """The answer that is kept, here or at another instance, or on its way; else a new one, for others to join."""
+        found = self._fit(self._cache.find(place.key), wanted, request, context)
+        flight = self._joinable(place, wanted)
+        if found is None and flight is None and wanted.max_age > 0:
+            found = self._fit(await self._cache.fetch(place.key), wanted, request, context)
+            flight = self._joinable(place, wanted)  # another may have begun meanwhile
+        if found is not None:
+            self._cache.count("hit", context.request_id)
+            yield found.replay(self._cache.age(found), again=wanted == ANY and not self._settings.by_backend)
+            return
+        batches = self._begun(place, request, context) if flight is None else self._joined(flight, request, context)
+        async with aclosing(batches):
+            async for batch in batches:
+                yield batch
 
     def _fit(self, found: Entry | None, wanted: Wish, request: Request, context: Context) -> Entry | None:
         """What is kept, if it is what this client wants, and may have."""
@@ -92,42 +120,15 @@ class Cached:
             return None
         return found if self._rules.permits(context.client, request.model, found.backend) else None
 
-    def _replay(self, found: Entry, context: Context) -> Batch:
-        self._cache.count("hit", context)
-        return found.replay(self._cache.age(found))
+    def _joinable(self, place: Place, wanted: Wish) -> Flight | None:
+        return self._cache.flights.find(place.key) if wanted.max_age > 0 else None
 
-    async def _alone(self, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
-        """An answer with which the cache has nothing to do."""
-        self._cache.count("bypass", context)
-        async with aclosing(self._inner(request, context)) as batches:
-            async for batch in batches:
-                yield _marked(batch, "bypass")
-
-    async def _together(
-        self, place: Place, wanted: Wish, request: Request, context: Context
-    ) -> AsyncGenerator[Batch, None]:
-        """The answer that is on its way, here or at another instance; else a new one, which others may join."""
-        flights = self._cache.flights
-        anew = wanted.max_age <= 0
-        flight = None if anew else flights.find(place.key)
-        if flight is None and not anew:
-            found = self._fit(await self._cache.fetch(place.key), wanted, request, context)
-            if found is not None:
-                yield self._replay(found, context)
-                return
-            flight = flights.find(place.key)  # another may have begun meanwhile
-        batches = self._begun(place, request, context) if flight is None else self._joined(flight, request, context)
-        async with aclosing(batches):
-            async for batch in batches:
-                yield batch
-
-    async def _begun(self, place: Place, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
-        self._cache.count("miss", context)
+    def _begun(self, place: Place, request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+        """A new answer."""
+        self._cache.count("miss", context.request_id)
         flight = Flight(context.client.name, self._settings.bounds.one, self._landing(place, request))
         self._cache.flights.begin(place.key, flight, self._inner(request, context))
-        async with aclosing(flight.listen()) as batches:
-            async for batch in batches:
-                yield _marked(batch, "miss")
+        return flight.listen(lambda batch: _marked(batch, "miss"))
 
     def _landing(self, place: Place, request: Request) -> Callable[[Sequence[Batch]], None]:
         began = self._cache.now()
@@ -147,14 +148,14 @@ class Cached:
         """
         ours, begun = flight.client == context.client.name, False
         try:
-            async with aclosing(flight.listen()) as batches:
+            async with aclosing(flight.listen(_shared)) as batches:
                 async for batch in batches:
                     if not (begun or ours or self._may(batch[0], request, context)):
                         break
                     if not begun:
                         begun = True
-                        self._cache.count("coalesced", context)
-                    yield _shared(batch)
+                        self._cache.count("coalesced", context.request_id)
+                    yield batch
         except GatewayError:
             if ours or begun:
                 raise
@@ -169,15 +170,14 @@ class Cached:
 
 def _marked(batch: Batch, word: str) -> Batch:
     """`batch`; if it says who answers, it says too what the cache had to do with it."""
-    opened = batch[0]
-    if not isinstance(opened, Opened):
-        return batch
-    return (replace(opened, headers=(*opened.headers, (HEADER, word))), *batch[1:])
+    return _headed(batch, lambda opened: replace(opened, headers=(*opened.headers, (HEADER, word))))
 
 
 def _shared(batch: Batch) -> Batch:
     """`batch` for who did not ask: what the backend said of its limits is none of their business."""
+    return _headed(batch, lambda opened: replace(opened, attempts=0, headers=((HEADER, "hit"), ("age", "0"))))
+
+
+def _headed(batch: Batch, change: Callable[[Opened], Opened]) -> Batch:
     opened = batch[0]
-    if not isinstance(opened, Opened):
-        return batch
-    return (replace(opened, attempts=0, headers=((HEADER, "hit"), ("age", "0"))), *batch[1:])
+    return (change(opened), *batch[1:]) if isinstance(opened, Opened) else batch

@@ -60,12 +60,16 @@ class Entry(Value):
     model: str
     warnings: tuple[str, ...]
     replays: bool
+    extension: Mapping[str, Any]
     events: bytes
 
-    def replay(self, age: float) -> Batch:
-        """The answer, at once; it is `age` seconds old."""
+    def replay(self, age: float, *, again: bool = True) -> Batch:
+        """The answer, at once; it is `age` seconds old. `again`: its client may be told it again without us."""
         headers = ((HEADER, "hit"), ("age", str(int(age))))
-        opened = Opened(self.backend, self.model, 0, self.warnings, headers, self.replays)
+        until = self.times.expires if again else 0.0
+        opened = Opened(
+            self.backend, self.model, 0, self.warnings, headers, self.replays, self.extension, until
+        )  # fmt: skip
         return (opened, *unpack(self.events))
 
 
@@ -74,13 +78,14 @@ def entry(batches: Sequence[Batch], asked: str, times: Times) -> Entry | None:
     opened, *events = (event for batch in batches for event in batch)
     if not isinstance(opened, Opened):
         return None
-    merged = tuple(_merged(events))
+    merged = _merged(events)
     if not merged or not _is_good(merged[-1]):
         return None
     packed = pack(merged)
     if packed is None:
         return None
-    return Entry(times, asked, opened.backend, opened.model, opened.warnings, opened.replays, packed)
+    told = (opened.warnings, opened.replays, opened.extension)
+    return Entry(times, asked, opened.backend, opened.model, *told, packed)
 
 
 def _is_good(last: Event) -> bool:
@@ -89,28 +94,26 @@ def _is_good(last: Event) -> bool:
     return isinstance(last, MessageEnd) and last.finish_reason in ENDS
 
 
-def _merged(events: Iterable[Event]) -> Iterator[Event]:
+def _merged(events: Iterable[Event]) -> list[Event]:
     """The same events, neighbours that only go on from each other as one."""
-    row: list[Any] = []
+    rows: list[list[Any]] = []
     for event in events:
-        if row and not _goes_on(row[-1], event):
-            yield _joined(row)
-            row = []
-        row.append(event)
-    if row:
-        yield _joined(row)
+        if rows and _goes_on(rows[-1][-1], event):
+            rows[-1].append(event)
+        else:
+            rows.append([event])
+    return [row[0] if len(row) == 1 else _joined(row) for row in rows]
 
 
 def _goes_on(before: Event, event: Event) -> bool:
-    if isinstance(event, PartDelta):
-        return isinstance(before, PartDelta) and before.index == event.index
-    return isinstance(event, Verbatim) and isinstance(before, Verbatim)
+    kind = type(event)
+    if kind is not type(before):
+        return False
+    return kind is Verbatim or (isinstance(event, PartDelta) and before.index == event.index)  # type: ignore[attr-defined]
 
 
 def _joined(row: Sequence[Any]) -> Event:
-    first, last = row[0], row[-1]
-    if first is last:
-        return last  # type: ignore[no-any-return]
+    last = row[-1]
     if isinstance(last, PartDelta):
         return PartDelta(last.index, "".join([event.delta for event in row]))
     usage = next((event.usage for event in reversed(row) if event.usage is not None), None)

@@ -22,6 +22,10 @@ BEHIND = 4
 Land = Callable[[Sequence[Batch]], None]  # told of an answer that has passed whole, unless it was too much to hold
 
 
+def _as_it_is(batch: Batch) -> Batch:
+    return batch
+
+
 class Listener:
     """One who hears a flight."""
 
@@ -33,18 +37,18 @@ class Listener:
         self.backlog = sum(size for _, size in said)  # bytes
         self._over = False
         self._error: Exception | None = None
-        self._news = asyncio.Event()
+        self._news: asyncio.Future[None] | None = None  # half of what an Event costs
 
     def tell(self, batch: Batch, size: int) -> None:
         """There is more."""
         self._unheard.append((batch, size))
         self.backlog += size
-        self._news.set()
+        self._wake()
 
     def end(self, error: Exception | None = None) -> None:
         """There will be no more; `error` is why, if something is."""
         self._over, self._error = True, error
-        self._news.set()
+        self._wake()
 
     def drop(self, error: GatewayError) -> None:
         """It hears no more of this: what it has not heard is let go of."""
@@ -60,11 +64,15 @@ class Listener:
                 raise self._error
             if self._over:
                 return None
-            self._news.clear()
-            await self._news.wait()
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
         batch, size = self._unheard.popleft()
         self.backlog -= size
         return batch
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
 
 
 class Flight:
@@ -77,7 +85,7 @@ class Flight:
         self._said: list[tuple[Batch, int]] | None = []  # all of it; None once that is too much
         self._size = 0
         self._listeners: set[Listener] = set()
-        self._heard = asyncio.Event()
+        self._room: asyncio.Future[None] | None = None  # what it waits for while its listeners have much to hear
         self._over = False
         self.task: asyncio.Task[None] | None = None
 
@@ -92,35 +100,40 @@ class Flight:
         if self.task is not None:
             self.task.cancel()
 
-    async def listen(self) -> AsyncGenerator[Batch, None]:
-        """Everything that it says, from its start. Raises what it fails with."""
-        listener = Listener(self._said or ())
+    async def listen(self, first: Callable[[Batch], Batch] = _as_it_is) -> AsyncGenerator[Batch, None]:
+        """Everything that it says, from its start: its first batch as `first` has it. Raises what it fails with."""
+        listener, begun = Listener(self._said or ()), False
         self._listeners.add(listener)
         try:
             while (batch := await listener.next()) is not None:
-                self._heard.set()
-                yield batch
+                self._moved()
+                yield batch if begun else first(batch)
+                begun = True
         finally:
             self._listeners.discard(listener)
-            self._heard.set()
+            self._moved()
             if not (self._listeners or self._over):
                 self.cancel()
 
     async def fly(self, answer: AsyncGenerator[Batch, None]) -> None:
         """Hear `answer`, and tell it. Never raises: who listens does."""
-        error: Exception | None = InternalError("llmux: the answer was abandoned.")
         try:
             async with aclosing(answer):
                 async for batch in answer:
                     self._say(batch)
-                    await self._wait_for_room()
-            error = None
-        except Exception as failure:  # noqa: BLE001 - whoever listens raises it; here it would end every other flight
-            error = failure
-        finally:
-            self._over = True
-            for listener in self._listeners:
-                listener.end(error)
+                    if self._size > self._most:
+                        await self._wait_for_room()
+            self._end(None)
+        except asyncio.CancelledError:
+            self._end(InternalError("llmux: the answer was abandoned."))
+            raise
+        except Exception as error:  # noqa: BLE001 - whoever listens raises it; here it would end every other flight
+            self._end(error)
+
+    def _end(self, error: Exception | None) -> None:
+        self._over = True
+        for listener in self._listeners:
+            listener.end(error)
 
     def _say(self, batch: Batch) -> None:
         size = sum(map(_size, batch))
@@ -136,14 +149,17 @@ class Flight:
 
     async def _wait_for_room(self) -> None:
         """Until the fastest listener has little left to hear; those who are far behind it hear no more."""
-        if self._size <= self._most:
-            return
         while self._listeners and min(listener.backlog for listener in self._listeners) > self._most:
-            self._heard.clear()
-            await self._heard.wait()
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
         for listener in [slow for slow in self._listeners if slow.backlog > self._most * BEHIND]:
             self._listeners.discard(listener)
             listener.drop(BackendCut("llmux: others who asked the same are far ahead. Ask again, and read faster."))
+
+    def _moved(self) -> None:
+        """A listener has heard something, or has left."""
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
 
 def is_last(event: Event) -> bool:
@@ -152,9 +168,9 @@ def is_last(event: Event) -> bool:
 
 
 def _size(event: Event) -> int:
-    if isinstance(event, Verbatim):
+    if type(event) is Verbatim:
         return EVENT_BYTES + len(event.data)
-    return EVENT_BYTES + (len(event.delta) if isinstance(event, PartDelta) else 0)
+    return EVENT_BYTES + (len(event.delta) if type(event) is PartDelta else 0)
 
 
 class Flights:
@@ -172,8 +188,7 @@ class Flights:
     def begin(self, key: bytes, flight: Flight, answer: AsyncGenerator[Batch, None]) -> None:
         """Let it take off: it hears `answer` in a task of its own. Who asks the same from now on joins this one."""
         self._flights[key] = flight
-        flight.task = self._tasks.begin(flight.fly(answer))
-        flight.task.add_done_callback(lambda _: self._forget(key, flight))
+        flight.task = self._tasks.begin(flight.fly(answer), lambda: self._forget(key, flight))
 
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:

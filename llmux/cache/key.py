@@ -43,6 +43,9 @@ IN_ORDER = frozenset({
 })  # fmt: skip
 
 
+NESTED = frozenset({dict, list})
+
+
 class Scope(Value):
     """For whom an answer is kept: "" for every client. `backend` and its `model` would answer, where that matters."""
 
@@ -73,13 +76,17 @@ def canonical(body: bytes, document: Document, without: frozenset[str] = _NOTHIN
 
 
 def _arranged(value: Any) -> Any:
-    """`value` with the keys of its objects in their alphabetical order, where that tells nobody anything."""
-    if isinstance(value, dict):
-        return {
-            name: held if name in IN_ORDER and isinstance(held := value[name], dict) else _arranged(value[name])
-            for name in sorted(value)
-        }
-    return [*map(_arranged, value)] if isinstance(value, list) else value
+    """`value`, an object or a list, with the keys of objects in alphabetical order, where that is no news."""
+    if type(value) is list:
+        return [_arranged(held) if type(held) in NESTED else held for held in value]
+    return {
+        name: _arranged(held) if type(held := value[name]) in NESTED and not _is_shown(name, held) else held
+        for name in sorted(value)
+    }
+
+
+def _is_shown(name: str, held: Any) -> bool:
+    return name in IN_ORDER and type(held) is dict
 
 
 def _is_faithful(body: bytes, document: Document) -> bool:

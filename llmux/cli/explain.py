@@ -25,6 +25,13 @@ and what the translation would leave out.
   pbpaste | llmux explain - --json | jq .upstream.body
 """
 
+# How backends answer together -> how that is said.
+EXECUTIONS = {
+    "fallback": "in this order",
+    "first": "in this order, and only the first",
+    "hedge": "in this order, the next one too where the first is silent",
+    "parallel": "all at once",
+}
 # Keys that only a Claude Messages body has at its top.
 CLAUDE_KEYS = frozenset({"system", "thinking", "stop_sequences", "top_k", "anthropic_version", "context_management"})
 # ... and that only an Ollama body has.
@@ -105,7 +112,7 @@ def _tell(told: Mapping[str, Any]) -> None:
     needs = told["needs"]
     wants = "".join(f", {capability}" for capability in needs["capabilities"])
     click.echo(f"{told['dialect']} request for {told['model']}: about {needs['tokens']} tokens{wants}")
-    heading("\nTried, in this order")
+    heading(f"\nTried, {_order(**told['order'])}")
     for number, name in enumerate(told["plan"], 1):
         click.echo(f"  {number}  {name}")
     if not told["plan"]:
@@ -116,6 +123,11 @@ def _tell(told: Mapping[str, Any]) -> None:
     if "upstream" in told:
         _tell_upstream(told["upstream"])
     _tell_warnings([*told["warnings"], *told.get("upstream", {}).get("warnings", [])])
+
+
+def _order(execution: str, policy: str, why: str) -> str:
+    """In which order, and why in this one."""
+    return EXECUTIONS[execution] + ("" if policy == "first" else f", by {policy}: {why}")
 
 
 def _tell_upstream(upstream: Mapping[str, Any]) -> None:

@@ -10,11 +10,12 @@ from llmux.config.load import Loaded
 from llmux.config.schema import Config
 from llmux.gateway.budget import said
 from llmux.routing.assemble import Assembled
-from llmux.routing.catalog import Backend, Limits
+from llmux.routing.catalog import AS_CONFIGURED, Backend, Limits, Way
 
 # How the line begins that tells the gateway's URL; `launch` reads it.
 LISTENS = "llmux listens on "
 COLUMNS = ("", "backend", "dialect", "context", "can", "answers to", "limits")
+ROLES = ("role", "backends", "who answers")
 
 
 def show_origin(loaded: Loaded) -> None:
@@ -30,13 +31,24 @@ def show_origin(loaded: Loaded) -> None:
 
 
 def show_backends(assembled: Assembled) -> None:
-    """The backends, in the order in which they are tried."""
-    heading("Backends, in the order they are tried")
+    """The backends, in the order in which they are tried; what they cost, where that is stated; and the roles."""
+    catalog = assembled.catalog
+    tried = "in the order they are tried" if catalog.way.policy == "first" else _order(catalog.way)
+    heading(f"Backends, {tried}")
     rows = [
         _row(number, backend, assembled.limits.get(backend.provider, Limits()))
-        for number, backend in enumerate(assembled.catalog.backends, 1)
+        for number, backend in enumerate(catalog.backends, 1)
     ]
-    table(COLUMNS, rows)
+    if any(backend.cost for backend in catalog.backends):
+        costs = [backend.cost or "not said" for backend in catalog.backends]
+        table((*COLUMNS, "cost"), [(*row, cost) for row, cost in zip(rows, costs, strict=True)])
+    else:
+        table(COLUMNS, rows)
+    if catalog.roles:
+        click.echo()
+        heading("Roles")
+        ways = {role: _told(catalog.ways.get(role, AS_CONFIGURED)) for role in catalog.roles}
+        table(ROLES, [(role, ", ".join(names), ways[role]) for role, names in catalog.roles.items()])
 
 
 def show_clients(config: Config, url: str) -> None:
@@ -65,6 +77,24 @@ def _row(number: int, backend: Backend, of_provider: Limits) -> tuple[str, ...]:
         " ".join(backend.match) or "any name",
         ", ".join([*_limits(backend), *(f"{limit} at {backend.provider}" for limit in _pace(of_provider))]) or "none",
     )
+
+
+def _told(way: Way) -> str:
+    """How the backends of a role answer together."""
+    join = {"first": "the first answer is given", "all": "all answers are given"}
+    how = {
+        "fallback": "one after the other",
+        "first": "only the first",
+        "hedge": "the next one too where the first is silent",
+        "parallel": f"all at once, {join.get(way.join, f'{way.join} makes one answer of all')}",
+    }
+    order = "" if way.policy == "first" or way.execution == "parallel" else f", {_order(way)}"
+    return how[way.execution] + order
+
+
+def _order(way: Way) -> str:
+    weights = " : ".join(f"{name} {weight}" for name, weight in way.weights.items())
+    return f"by {way.policy}{f', {weights}' if weights else ''}"
 
 
 def _limits(backend: Backend) -> Iterator[str]:

@@ -31,6 +31,7 @@ REDIS_FORMS = (
     'expected "redis://[user:password@]host[:port][/db]", "rediss://..." with TLS, or "unix://[user:password@]/path"; '
     "what is special in a password is written %XX"
 )
+JOINS = ("first", "all")  # how answers become one without a model's help
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 HEADER_VALUE = re.compile(r"[^\r\n\x00]*")
 OPEN_TO_ALL = (
@@ -139,20 +140,17 @@ def _shares(role: Role, config: Config) -> Iterator[Found]:
 
 def _join(role: Role, config: Config) -> Iterator[Found]:
     """A model joins answers by any name that a client may ask for, other than that of a role that asks for it again."""
-    if role.join == "first":
-        return
-    if role.execution != "parallel":
-        yield ("join",), 'only where execution = "parallel": else there is one answer'
-        return
+    join, others = role.join, config.role
     names = [name for backend in config.backend for name in (backend.name, backend.model) if name]
-    known = [*names, *config.role]
-    if role.join in config.role and config.role[role.join].execution == "parallel":
-        yield ("join",), f"{role.join} answers in parallel itself: name another role, or a backend"
-    elif role.join != "all" and role.join not in known and not _is_passed_on(role.join, names):
-        yield (
-            ("join",),
-            f'"first", "all" or a model is expected, and there is none "{role.join}"; {hint(role.join, known)}',
-        )
+    if join != "first" and role.execution != "parallel":
+        yield ("join",), 'only where execution = "parallel": else there is one answer'
+    elif join in JOINS:  # a word, also where a role is called so
+        return
+    elif join in others and others[join].execution == "parallel":
+        yield ("join",), f"{join} answers in parallel itself: name another role, or a backend"
+    elif join not in (*names, *others) and not _is_passed_on(join, names):
+        near = hint(join, [*names, *others])
+        yield ("join",), f'"first", "all" or a model is expected, and there is none "{join}"; {near}'
 
 
 def _is_passed_on(model: str, names: Iterable[str]) -> bool:

@@ -16,7 +16,7 @@ from llmux.conversation.library import Answers
 from llmux.conversation.tape import Tape
 from llmux.dialects.base import Dialect
 from llmux.dialects.keeping import Item, Keeping
-from llmux.ir.events import Batch
+from llmux.ir.events import Batch, Opened
 from llmux.ir.request import Original, Request
 from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
@@ -100,7 +100,15 @@ class KeptAnswers:
                 # Kept before it is told: its client may go on from it at once, and at another worker.
                 if tape is not None and tape.record(batch) and (answered := tape.play()) is not None:
                     await self._answers.keep(context.client, dialect.name, answered, asked.told)
-                yield batch
+                yield batch if tape is None else _once(batch)
+
+
+def _once(batch: Batch) -> Batch:
+    """`batch` of an answer that is kept: another time it has another id, and has to come by here again."""
+    opened = batch[0]
+    if not isinstance(opened, Opened) or not opened.until:
+        return batch
+    return (replace(opened, until=0.0), *batch[1:])
 
 
 def is_changed(request: Request, keeping: Keeping, original: Original) -> bool:

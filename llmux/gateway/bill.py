@@ -56,6 +56,10 @@ class Bill:
             tokens=usage.input_tokens + usage.output_tokens, usd=price.usd(usage) if price else 0.0, requests=1
         )
 
+    def abandon(self, backend: Backend, hold: Hold, *, began: float) -> None:
+        """A try was given up before it had said anything: its client left, or another was quicker."""
+        self.settle(backend, hold, Usage(self._prompt(backend), estimated=True), complete=False, began=began)
+
     def settle(self, backend: Backend, hold: Hold, usage: Usage, *, complete: bool, began: float) -> None:
         """An answer is over, whose try `began` then (monotonic seconds): count what it took, and tell."""
         model, client = backend_model(backend, self._model), self._context.client

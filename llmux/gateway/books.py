@@ -43,6 +43,23 @@ class Books:
             raise StoreError("the store is away")
         return await self._ask(verb)
 
+    async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
+        """Add to counters now; what they hold then. Raises StoreError, as `ask`.
+
+        On the path of nearly every request: it is the store's own patience that ends it, and no other timer.
+        """
+        if self._away:
+            raise StoreError("the store is away")
+        try:
+            return await self._store.add(deltas, expires)
+        except StoreError as error:
+            raise self._fault(error) from None
+
+    @property
+    def owes(self) -> bool:
+        """Whether anything is still to be added."""
+        return bool(self._owed)
+
     def owe(self, counter: str, delta: float, expires: float) -> None:
         """Add to a counter, later."""
         self._owed[counter] = (self.owed(counter) + delta, expires)

@@ -30,6 +30,9 @@ SPANS: Mapping[int, str] = {
 LEAST: Mapping[Unit, float] = {"requests": 1.0, "tokens": 1.0, "usd": 1e-6}
 
 
+UNKNOWN = (0.0, 0.0)  # value and expiry of a counter of which nothing has been heard
+
+
 class Spend(Value):
     """What a request takes, or is taken to take. A field for each unit of a window."""
 
@@ -62,11 +65,17 @@ class Charge(Value):
     spend: Spend = REQUEST
     error: type[OurLimit] = OurLimit
 
+    def on(self, page: "Page") -> Mapping[str, float]:
+        """What is added to the counters of its account."""
+        if self.spend is REQUEST:
+            return page.ones
+        return page.idle | {place.current: getattr(self.spend, window.unit) for window, place in page.places}
+
 
 class Page:
     """The counters of one account's windows at one moment, and until the first of them changes."""
 
-    __slots__ = ("ends", "idle", "places", "since", "starting", "until", "windows")
+    __slots__ = ("ends", "idle", "ones", "places", "since", "starting", "until", "windows")
 
     def __init__(self, account: str, windows: Sequence[Window], now: float) -> None:
         self.windows, self.since = windows, now
@@ -75,6 +84,7 @@ class Page:
         slots = [place for _, place in self.places]
         self.ends = {key: one.expires for one in slots for key in (one.previous, one.current) if key}
         self.idle = dict.fromkeys(self.ends, 0.0)  # what is added by who only looks
+        self.ones = self.idle | {one.current: getattr(REQUEST, window.unit) for window, one in self.places}
         self.starting = [(window, one) for window, one in self.places if one.starts]
 
 
@@ -132,8 +142,10 @@ class Budget:
 
     def opens_at(self, account: str, windows: Sequence[Window], now: float) -> float:
         """The Unix time at which one more request fits, as far as is known here; 0.0 is now."""
-        longest = max(self._wait(*place, now) for place in self._page(account, windows, now).places)
-        return now + longest if longest > 0 else 0.0
+        page = self._page(account, windows, now)
+        if self._has_room(page, now):
+            return 0.0
+        return now + max(self._wait(*place, now) for place in page.places)
 
     def use(self, account: str, windows: Sequence[Window]) -> tuple[WindowUse, ...]:
         """How far each window is used, as far as is known here."""
@@ -150,16 +162,22 @@ class Budget:
         """
         now = self._clock.now()
         pages = [self._page(charge.account, charge.windows, now) for charge in charges]
+        for charge, page in zip(charges, pages, strict=True):
+            if charge.error is not OurLimit and not self._has_room(page, now):  # a backend's is known to the planner
+                # As far as is known: a refusal that counts first takes room, for a moment, from who still has some.
+                self.watch(charge.account, charge.windows)
+                raise self._refusal(charge, page, now, NOTHING)
         if sitting is None:
             await self._count(charges, pages, now)
         else:  # who goes away meanwhile must be counted, to be counted out
             telling = sitting.telling()
             await asyncio.shield(self._count(charges, pages, now, telling))
             sitting.hear(telling)
-        reservations = [
-            Reservation(self._add, page.places, charge.spend) for charge, page in zip(charges, pages, strict=True)
-        ]
-        error = self._refused(charges, pages, now) or (sitting.refusal if sitting else None)
+        reservations, error = list[Reservation](), sitting.refusal if sitting else None
+        for charge, page in zip(charges, pages, strict=True):
+            reservations.append(Reservation(self._add, page.places, charge.spend))
+            if not self._has_room(page, now, charge.spend):
+                error = error or self._refusal(charge, page, now, charge.spend)
         if error is not None:
             for reservation in reservations:
                 reservation.give_back()
@@ -195,12 +213,9 @@ class Budget:
         self, charges: Sequence[Charge], pages: Sequence[Page], now: float, telling: Telling | None = None
     ) -> None:
         """Add what is spent; know then what the counters hold."""
-        ends, added = dict[str, float](), dict[str, float]()
-        for charge, page in zip(charges, pages, strict=True):
-            ends |= page.ends
-            added |= page.idle
-            for window, place in page.places:
-                added[place.current] = getattr(charge.spend, window.unit)
+        ends, added = pages[0].ends if pages else NOBODY, charges[0].on(pages[0]) if pages else NOBODY
+        for charge, page in zip(charges[1:], pages[1:], strict=True):
+            ends, added = {**ends, **page.ends}, {**added, **charge.on(page)}
         try:
             self._see(ends, await self._add_up(added, ends, telling))
         except StoreError:
@@ -216,10 +231,9 @@ class Budget:
     ) -> Mapping[str, float]:
         """What the counters hold, these of windows and those of seats. Raises StoreError."""
         if telling is None:
-            return await self._books.ask(lambda store: store.add(added, ends))
+            return await self._books.add(added, ends)
         with telling:
-            deltas, expires = {**added, **telling.deltas}, {**ends, **telling.expires}
-            values = await self._books.ask(lambda store: store.add(deltas, expires))
+            values = await self._books.add({**added, **telling.deltas}, {**ends, **telling.expires})
             telling.heard(values)
             return values
 
@@ -233,17 +247,9 @@ class Budget:
             elif current and current == added.get(place.current):
                 self._raise(place.previous, now, place.expires)
 
-    def _refused(self, charges: Sequence[Charge], pages: Sequence[Page], now: float) -> OurLimit | None:
-        """What is said of the first charge that finds no room."""
-        for charge, page in zip(charges, pages, strict=True):
-            for window, place in page.places:
-                if self._wait(window, place, now, getattr(charge.spend, window.unit)) > 0:
-                    return self._refusal(charge, page, now)
-        return None
-
-    def _refusal(self, charge: Charge, page: Page, now: float) -> OurLimit:
-        """What is said to who finds no room: by the window that opens last."""
-        waits = [(self._wait(*place, now, getattr(charge.spend, place[0].unit)), place[0]) for place in page.places]
+    def _refusal(self, charge: Charge, page: Page, now: float, added: Spend) -> OurLimit:
+        """What is said to who finds no room: by the window that opens last. `added`: what of it has been counted."""
+        waits = [(self._wait(*place, now, getattr(added, place[0].unit)), place[0]) for place in page.places]
         longest, window = max(waits, key=lambda found: found[0])
         retry_after = None if math.isinf(longest) else longest
         return charge.error(f"{charge.whose} has used up its {said(window)}", retry_after=retry_after)
@@ -261,26 +267,40 @@ class Budget:
 
     def _see(self, ends: Mapping[str, float], values: Mapping[str, float]) -> None:
         """Know what the store has just said, and what it has still to be told."""
-        seen, owed = self._seen, self._books.owed
+        seen, books = self._seen, self._books
+        owed = books.owed if books.owes else _nothing
         for key, end in ends.items():
             seen[key] = (values.get(key, 0.0) + owed(key), end)
 
     def _value(self, counter: str, now: float) -> float:
-        value, until = self._seen.get(counter, (0.0, 0.0))
+        value, until = self._seen.get(counter, UNKNOWN)
         return value if until > now else 0.0
+
+    def _has_room(self, page: Page, now: float, added: Spend = NOTHING) -> bool:
+        """Whether the least fits into every window, beside what others have added. Asked three times a request."""
+        seen = self._seen
+        for window, place in page.places:
+            (current, until), (previous, expires) = seen.get(place.current, UNKNOWN), seen.get(place.previous, UNKNOWN)
+            held = (current if until > now else 0.0) + (previous if expires > now else 0.0)
+            own = getattr(added, window.unit)
+            # Whatever fades fits nearly always; else it is looked at in detail, as are windows that keep a start there.
+            if (place.starts or held - own + LEAST[window.unit] > window.limit) and self._wait(window, place, now, own):
+                return False
+        return True
 
     def _wait(self, window: Window, place: Slot, now: float, added: float = 0.0) -> float:
         """Seconds until the least fits, beside what others have added."""
-        least, others = LEAST[window.unit], self._value(place.current, now) - added
-        previous = self._value(place.previous, now) if place.previous else 0.0
-        if not place.starts and others + previous + least <= window.limit:
-            return 0.0  # whatever fades: nearly always
-        return wait(window, now, previous, others, least)
+        others, previous = self._value(place.current, now) - added, self._value(place.previous, now)
+        return wait(window, now, previous, others, LEAST[window.unit])
 
     def _use(self, window: Window, place: Slot, now: float) -> WindowUse:
         so_far = used(window, now, self._value(place.previous, now), self._value(place.current, now))
         opens_in = self._wait(window, place, now)
         return WindowUse(window.seconds, window.kind, window.limit, so_far, opens_in, window.unit)
+
+
+def _nothing(_counter: str) -> float:
+    return 0.0
 
 
 def said(window: Window | WindowUse) -> str:

@@ -37,7 +37,6 @@ from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
 from llmux.responder import Client
 from llmux.routing import cooldown
-from llmux.routing.balance import Load
 from llmux.routing.catalog import Backend
 from llmux.routing.cooldown import Rest
 from llmux.routing.rules import READY, Condition
@@ -82,7 +81,7 @@ class Ledger:
         """`shares_store` is false where no other process can have the same store: then seats are not counted there."""
         self._clock, self._tell, self._limits, self._shares = clock, tell, limits, shares_store
         self.affinity = Affinity(clock)
-        self.track = Track(clock)
+        self.track = Track(clock, limits)
         self._books = Books(store, clock, tell)
         self._budget = Budget(self._books, clock)
         self._seats = Seats(self._books, clock)
@@ -100,21 +99,16 @@ class Ledger:
         now = self._clock.now()
         return {backend.name: self._condition(backend, model, now) for backend in backends}
 
-    def loads(self, backends: Iterable[Backend], *, stream: bool) -> Mapping[str, Load]:
-        """How busy each backend is just now; `stream`: for requests that want a stream, or a whole answer."""
-        limits, latency = self._limits, self.track.latency
-        return {
-            one.name: Load(
-                limits.in_flight(one), latency(one.name, stream=stream), limits.limited(one) and limits.paced(one)
-            )
-            for one in backends
-        }
+    @property
+    def nobody_rests(self) -> bool:
+        """Whether no failure of any backend is remembered."""
+        return not self._rests.values
 
     def all_open(self, pool: Mapping[str, Backend]) -> bool:
         """Whether nothing that passes speaks against any of these backends: no failure of any backend is remembered,
         and none of these is out of its windows, full or paced.
         """
-        return not self._rests.values and all(map(self._is_open, pool.values()))
+        return self.nobody_rests and all(map(self._is_open, pool.values()))
 
     async def reserve(self, backend: Backend, payer: Payer = NOBODY, expected: Callable[[], Spend] = one) -> Hold:
         """Count a try in the windows of its client and of its backend, and among those who are there at once, with one

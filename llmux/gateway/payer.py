@@ -4,7 +4,7 @@ A client's windows count a request once, however many backends are tried for it;
 try, at that backend's price, and come back when it fails. It counts nothing itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llmux.errors import ClientLimit
 from llmux.gateway.budget import NOTHING, REQUEST, Budget, Charge, Reservation, Spend
@@ -84,18 +84,26 @@ async def hold(
 async def _hold(
     budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend], sitting: Sitting | None
 ) -> Hold:
-    client, clients = payer.client, payer.windows
-    all_requests = all(window.unit == "requests" for window in (*clients, *backend.windows))
-    spend = REQUEST if all_requests else expected()
-    of_client = Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit)
-    of_backend = Charge(account_of(backend), backend.name, backend.windows, spend)
-    charges = [charge for charge in (of_client, of_backend) if charge.windows]
+    client, clients, charges = payer.client, payer.windows, list[Charge]()
+    spend = expected() if _takes_more(clients) or _takes_more(backend.windows) else REQUEST
+    if clients:
+        charges.append(Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit))
+    if backend.windows:
+        charges.append(Charge(account_of(backend), backend.name, backend.windows, spend))
     if not charges and sitting is None:
         return NO_HOLD
-    reservations = await budget.spend(*charges, sitting=sitting)
-    held = dict(zip([charge.account for charge in charges], reservations, strict=True))
+    held = iter(await budget.spend(*charges, sitting=sitting))
     payer.counted = True
-    return Hold(held.get(of_backend.account), held.get(of_client.account), sitting)
+    of_client = next(held) if clients else None
+    return Hold(next(held, None), of_client, sitting)
+
+
+def _takes_more(windows: Sequence[Window]) -> bool:
+    """Whether a request takes more of these than itself: tokens, or money."""
+    for window in windows:  # noqa: SIM110 - on the path of a request, and a generator costs as much again
+        if window.unit != "requests":
+            return True
+    return False
 
 
 async def count(budget: Budget, client: Client) -> None:

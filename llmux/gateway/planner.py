@@ -98,7 +98,7 @@ class Planner:
         """`plan` in the order of its policy."""
         way, names, track = plan.way, plan.choice.plan, self._ledger.track
         fit = [plan.pool[name] for name in names]
-        loads = self._ledger.loads(fit, stream=request.stream)
+        loads = track.loads(fit, stream=request.stream)
         of = (way.name, tuple(name for name in names if not loads[name].paced))
         view = View(
             weights={one.name: way.weights.get(one.name, one.weight) for one in fit},
@@ -131,16 +131,17 @@ class Planner:
 
     async def _decide(self, request: Request, needs: Needs, client: Client, spend: Spend) -> Plan:
         pool = candidates(self._catalog, needs.model)
+        way = way_of(self._catalog, needs.model)
         counted = await self._gauge.measure(request, pool) if selector.needs_count(needs, pool) else NOT_COUNTED
         choice = selector.choose(
             needs,
             pool,
             client.models,
             self._ledger.conditions(pool, request.model),
-            Policy(self._clock.now(), self._thinking, counted, spend),
+            # A role that asks all of its backends does not go from one to another: its owner wants all of them.
+            Policy(self._clock.now(), self._thinking, counted, "allow" if way.execution == "parallel" else spend),
         )
         room = min((backend.profile.context or math.inf for backend in pool), default=math.inf)
-        way = way_of(self._catalog, needs.model)
         return Plan(needs, {backend.name: backend for backend in pool}, choice, counted, room, way=way)
 
     async def count(self, request: Request, backend: Backend | None = None) -> int:

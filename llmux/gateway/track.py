@@ -3,10 +3,14 @@
 Kept by name and in this process only, so that it outlives a reload and no request waits for it. It chooses nothing.
 """
 
+from collections.abc import Iterable, Mapping
+
 from cachetools import LRUCache
 
 from llmux.clock import Clock
-from llmux.routing.balance import NOBODYS, Turns
+from llmux.gateway.limits import Keeper
+from llmux.routing.balance import NOBODYS, Load, Turns
+from llmux.routing.catalog import Backend
 from llmux.routing.delays import Average, Spread
 
 # Sets of backends whose turns are remembered: those that fit the same requests. One that is forgotten begins anew.
@@ -31,8 +35,8 @@ class _Pace:
 class Track:
     """The record of every backend, as far as somebody looks at it."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, limits: Keeper) -> None:
+        self._clock, self._limits = clock, limits
         self._turns = LRUCache[TurnsOf, Turns](MOST_TURNS)
         self._paces: dict[tuple[str, bool], _Pace] = {}  # of streams, and of whole answers: those begin at their end
         self._saved: dict[str, float] = {}
@@ -52,7 +56,17 @@ class Track:
         """A turn has been taken."""
         self._turns[of] = turns
 
-    # --- how long it takes ---
+    # --- how busy they are, and how long it takes ---
+
+    def loads(self, backends: Iterable[Backend], *, stream: bool) -> Mapping[str, Load]:
+        """How busy each backend is just now; `stream`: for requests that want a stream, or a whole answer."""
+        limits, latency = self._limits, self.latency
+        return {
+            one.name: Load(
+                limits.in_flight(one), latency(one.name, stream=stream), limits.limited(one) and limits.paced(one)
+            )
+            for one in backends
+        }
 
     def began(self, backend: str, seconds: float, *, stream: bool) -> None:
         """An answer began so many seconds after it was asked for; or has not begun within them."""

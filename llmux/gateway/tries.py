@@ -107,12 +107,12 @@ class Tries:
             return exchange.failed(error, self._parts.clock.monotonic(), self._parts.chance())
         except GatewayError as told:  # the most telling one, which may be an earlier one
             told.attempts = attempts
-            if told.retry is not Retry.NEVER:
-                told.message += selector.paid(plan.choice)
+            if told.retry is not Retry.NEVER and (otherwise := selector.paid(plan.choice)):
+                told.message = told.message.removesuffix(".") + otherwise
             raise
 
     async def _try(self, backend: Backend, step: Try, ask: Ask[Answer], bill: Bill) -> tuple[Answer, Hold]:
-        parts = self._parts
+        parts, began = self._parts, self._parts.clock.monotonic()
         await parts.limits.enter(backend, backend.request_timeout)
         try:
             hold = await parts.ledger.reserve(backend, bill.payer, lambda: bill.expected(backend))
@@ -123,8 +123,13 @@ class Tries:
                     hold.unseen()
                 hold.settle(NOTHING)
                 raise
-            except BaseException:
+            except GatewayError:
                 hold.settle(NOTHING)
+                raise
+            except BaseException:
+                bill.abandon(
+                    backend, hold, began=began
+                )  # whoever was asked has read the prompt, and will want its price
                 raise
         except BaseException:
             parts.limits.leave(backend)

@@ -108,7 +108,7 @@ class Usages:
         if names is None:
             if not (fact.client and fact.model and (fact.backend or fact.error)):
                 return  # it asked for no answer
-            names = (fact.client, fact.backend, fact.model)
+            names = (fact.client, fact.backend, fact.served or fact.model)
         tally = self._tally(*names)
         tally.requests += 1
         if fact.error and fact.error != GONE:

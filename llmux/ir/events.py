@@ -27,6 +27,7 @@ class Opened(Event):
     headers: tuple[tuple[str, str], ...] = ()  # of the backend's answer, those that a client may see
     replays: bool = False  # the model wants the reasoning of this answer back with the turns that follow
     extension: Mapping[str, Any] = {}  # JSON that llmux adds to the body of an answer that is told whole
+    until: float = 0.0  # Unix seconds; its client may be told the same until then, for the same bytes; 0.0: not at all
 
 
 class MessageStart(Event):

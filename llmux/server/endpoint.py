@@ -1,7 +1,7 @@
 """One inbound call: authenticate, decode, respond, relay. The same code for every dialect."""
 
 import zlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,8 +15,9 @@ from llmux.ir.events import Batch, Event, Opened, StreamError, Verbatim
 from llmux.ir.fold import fold
 from llmux.ir.request import Request
 from llmux.ir.value import Value
-from llmux.responder import Client, Context
-from llmux.server.auth import QUERY_KEY
+from llmux.responder import ANYONE, Client, Context
+from llmux.server.attempts import too_many
+from llmux.server.auth import QUERY_KEY, credentials, digest
 from llmux.server.cors import allow_origin
 from llmux.server.extension import extended
 from llmux.server.record import Record
@@ -30,8 +31,8 @@ RECORD = web.RequestKey("record", Record)
 LONGEST_HEADER = 700
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 NANOSECONDS = 1_000_000_000  # in a second
-# A stream must reach the client as it comes: nginx buffers unless told not to.
 UNCACHED = {"cache-control": "no-store"}  # how a client may say it, too
+# A stream must reach the client as it comes: nginx buffers unless told not to.
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
@@ -42,6 +43,7 @@ class Endpoint:
         self._dialect = dialect
         self._decode = form.decode_request
         self._desk = desk
+        self._heard = (*dialect.forwarded, *dialect.session_headers)
 
     async def handle(self, inbound: web.BaseRequest) -> web.StreamResponse:
         """Answer one call."""
@@ -52,7 +54,28 @@ class Endpoint:
         """Answer one call of a client that has been let in."""
         services, record, began = self._desk.current(), inbound[RECORD], self._desk.clock.monotonic()
         record.dialect, record.client = self._dialect.name, client.name
-        body, cached = take_wishes(await read_body(inbound))
+        body, echoes = await read_body(inbound), services.echoes
+        if echoes is None:
+            return await self._anew(inbound, client, body, began)
+        key = self._key(inbound, services, client, body)
+        echo = echoes.find(key, record)
+        if echo is not None:
+            return echo
+        response = await self._anew(inbound, client, body, began)
+        echoes.keep(key, len(body), record, response.headers)
+        return response
+
+    def _key(self, inbound: web.BaseRequest, services: Services, client: Client, body: bytes) -> Hashable:
+        """All that an answer depends on, as it came."""
+        headers = inbound.headers
+        told = tuple([headers.get(name) for name in (*self._heard, *services.noticed)])
+        own = services.door.passes_on(headers, inbound.query)
+        return (inbound.raw_path, client.name, client.models, own, told, body)
+
+    async def _anew(self, inbound: web.BaseRequest, client: Client, body: bytes, began: float) -> web.StreamResponse:
+        """Answer what `body` asks. The call came at `began`, monotonic seconds."""
+        services, record = self._desk.current(), inbound[RECORD]
+        body, cached = take_wishes(body)
         if services.log_bodies:
             self._see(record, "client", body)
         request = in_session(self._decode(body, address(inbound)), self._dialect, inbound)
@@ -85,6 +108,8 @@ class Endpoint:
             return response
 
         encoder = told.form.encoder(told.answer)
+        if services.echoes is not None:
+            encoder = SeenEncoder(encoder, record.hear)
         if services.log_bodies:
             encoder = SeenEncoder(encoder, lambda data: self._see(record, "answer", data))
         client = ClientStream(inbound, open_response, encoder, self._desk.clock, services.keepalive)
@@ -102,6 +127,7 @@ class Endpoint:
             body = told.form.encode_response(fold(events), told.answer)
         if opened is not None and opened.extension:
             body = extended(body, opened.extension)
+        record.hear(body)
         return web.Response(body=body, headers=headers | {"content-type": "application/json"})
 
     def _answer_form(self, request: Request, context: Context, began: float) -> AnswerForm:
@@ -151,8 +177,13 @@ async def enter(inbound: web.BaseRequest, desk: Desk) -> Client:
     try:
         client = await services.door.admit(inbound.headers, inbound.query, wait)
     except WrongKey:
-        desk.attempts.failed(record.remote, now)
+        guess = digest("\n".join(credentials(inbound.headers, inbound.query)))
+        desk.attempts.failed(record.remote, guess, now)
+        if wait:
+            raise too_many(wait) from None
         raise
+    if client is not ANYONE:
+        desk.attempts.let_in(record.remote, client.name, wait)
     record.client = client.name
     return client
 

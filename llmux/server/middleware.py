@@ -132,6 +132,7 @@ class Middleware:
                 path=request.path,
                 model=record.model,
                 backend=record.backend,
+                served=record.served,
                 attempts=record.attempts,
                 status=record.status,
                 stream=record.stream,

@@ -20,8 +20,7 @@ def admit(inbound: web.BaseRequest, desk: Desk, otherwise: str = "") -> None:
     Raises:
         NotFound: no admin key is configured; these paths then do not exist.
         Unauthenticated: the key is missing; WrongKey: it is wrong.
-        TooManyAttempts: too many wrong keys have come from this address. Nobody's admin key is looked at then: a person
-            may have thought it up.
+        TooManyAttempts: too many wrong keys have come from this address, and no administrator before.
     """
     services, record, now = desk.current(), inbound[RECORD], desk.clock.monotonic()
     if not services.admin_key:
@@ -29,9 +28,9 @@ def admit(inbound: web.BaseRequest, desk: Desk, otherwise: str = "") -> None:
     brought = inbound.headers.get(HEADER, otherwise)
     if not brought:
         raise Unauthenticated("llmux: the admin key is needed: send it as X-Admin-Key.")
-    if wait := desk.attempts.wait(record.remote, services.login_attempts, now):
-        raise too_many(wait)
-    if not hmac.compare_digest(digest(brought), services.admin_key):
-        desk.attempts.failed(record.remote, now)
-        raise WrongKey("llmux: this is not the admin key.")
+    wait, guess = desk.attempts.wait(record.remote, services.login_attempts, now), digest(brought)
+    if not hmac.compare_digest(guess, services.admin_key):
+        desk.attempts.failed(record.remote, guess, now)
+        raise too_many(wait) if wait else WrongKey("llmux: this is not the admin key.")
+    desk.attempts.let_in(record.remote, ADMIN, wait)
     record.client = ADMIN

@@ -9,7 +9,7 @@ class Record:
 
     __slots__ = (
         "attempts", "backend", "client", "dialect", "error", "finish_reason", "first_event", "model", "remote",
-        "request_id", "status", "stream", "usage",
+        "request_id", "said", "served", "status", "stream", "until", "usage",
     )  # fmt: skip
 
     def __init__(self, request_id: str, remote: str = "") -> None:
@@ -19,6 +19,7 @@ class Record:
         self.dialect = ""
         self.model = ""
         self.backend = ""
+        self.served = ""  # the backend's name of the model
         self.attempts = 0
         self.status = 0
         self.stream = False
@@ -26,12 +27,21 @@ class Record:
         self.first_event: float | None = None  # monotonic seconds
         self.error = ""
         self.finish_reason = ""
+        self.until = 0.0  # Unix seconds; see Opened
+        self.said: list[bytes] = []  # what the client was sent, where that may be told again
 
     def opened(self, event: Opened, now: float) -> None:
         """A backend answers."""
         self.backend = event.backend
+        self.served = event.model
         self.attempts = event.attempts
         self.first_event = now
+        self.until = event.until
+
+    def hear(self, data: bytes) -> None:
+        """The client is sent this."""
+        if self.until:
+            self.said.append(data)
 
     def note(self, batch: Batch) -> bool:
         """Take what the last event of a batch tells: the others never hold more. Is the answer over with it?"""

@@ -21,6 +21,7 @@ from llmux.ir.value import Value
 from llmux.responder import Client, Context, Responder
 from llmux.server.attempts import Attempts
 from llmux.server.auth import Door
+from llmux.server.echoes import Echoes
 from llmux.telemetry import Listener
 
 
@@ -92,6 +93,7 @@ class Services(Value, kw_only=True):
     keys: KeyOffice
     audit: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]  # so many of the last changes, the newest first
     cache: CacheDesk | None = None
+    echoes: Echoes | None = None  # answers that may be told again before their question is read
     cors: Cors = Cors()
     keepalive: float = 10.0  # s
     noticed: tuple[str, ...] = ()  # the client's headers that some backend reads, whatever its dialect

@@ -2,6 +2,8 @@
 
 Under load a turn to the place and back serves many requests. And since never two are under way, who waits is answered
 in the order in which the place has added: what a caller does next, it does knowing no less than its counters say.
+
+Nobody waits for long: one timer watches over all of them, which costs less than one for each.
 """
 
 import asyncio
@@ -32,28 +34,52 @@ Begin: TypeAlias = Callable[[Sequence[Addition]], asyncio.Future[Sequence[Counte
 
 
 class Gathering:
-    """Hands additions to `begin`, a batch at a time."""
+    """Hands additions to `begin`, a batch at a time. Who waits for more than `patience` s hears a StoreError."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Begin, patience: float) -> None:
+        self.patience = patience
         self._begin = begin
         self._waiting: list[Addition] = []
-        self._busy = False
+        self._batch: Sequence[Addition] = ()  # what is under way
+        self._since = 0.0  # when that began, in the loop's seconds
+        self._watched = False
 
     def add(self, deltas: Mapping[str, float], expires: Mapping[str, float], now: float) -> Answer:
         """What the counters hold behind this addition, once it has been done. Cancelled before, it is left out."""
         for key in deltas:
             key.encode()  # half of a surrogate fails here, and spoils nobody else's addition
-        answer: Answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: Answer = loop.create_future()
         self._waiting.append(Addition(deltas, expires, now, answer))
-        if not self._busy:
-            self._go_on()
+        if not self._batch:
+            self._go_on(loop)
+        if not self._watched:
+            self._watched = True
+            loop.call_later(self.patience, self._look, loop)
         return answer
 
-    def _go_on(self) -> None:
-        batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-        self._busy = bool(batch)
-        if batch:
-            self._begin(batch).add_done_callback(partial(self._done, batch))
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._batch, self._waiting, self._since = self._waiting[:MOST], self._waiting[MOST:], loop.time()
+        if self._batch:
+            self._begin(self._batch).add_done_callback(partial(self._done, self._batch))
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Has the place been silent for too long? Then it is for all who wait, those who have just come too."""
+        left = self._since + self.patience - loop.time()
+        self._watched = bool(self._batch)
+        if not self._watched:
+            return
+        if left <= 0:
+            left = self.patience
+            self._give_up()
+        loop.call_later(left, self._look, loop)
+
+    def _give_up(self) -> None:
+        error = StoreError(f"the store took longer than {self.patience} s")
+        for one in (*self._batch, *self._waiting):
+            if not one.answer.done():
+                one.answer.set_exception(error)
+        self._waiting.clear()
 
     def _done(self, batch: Sequence[Addition], done: asyncio.Future[Sequence[Counted]]) -> None:
         error = StoreError("the store is closed") if done.cancelled() else done.exception()
@@ -65,4 +91,4 @@ class Gathering:
             for one in batch:
                 if not one.answer.done():
                     one.answer.set_exception(error)
-        self._go_on()
+        self._go_on(asyncio.get_running_loop())

@@ -85,7 +85,7 @@ class RedisStore:
         self._redis = Redis.from_pool(pool)
         scripts = (self._redis.register_script(text) for text in (ADD, PUT, LIST, TRIM, REMOVE))
         self._add, self._put, self._list, self._trim, self._remove = scripts
-        self._additions = Gathering(self._begin)
+        self._additions = Gathering(self._begin, OPEN_PATIENCE)  # each waits for less by itself
         self._adding: asyncio.Task[Sequence[Counted]] | None = None
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:

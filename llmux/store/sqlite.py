@@ -62,7 +62,9 @@ UPGRADES: Mapping[int, Sequence[str]] = {
     ),
 }
 
-HELD = "SELECT value, expires FROM counter WHERE key = ?"
+HELD = "SELECT key, value, expires FROM counter WHERE key IN ({})"
+# Keys of one question, of the 999 that the oldest SQLite takes.
+MOST_KEYS = 500
 HOLD = "INSERT OR REPLACE INTO counter (key, value, expires) VALUES (?, ?, ?)"
 READ = "SELECT value FROM counter WHERE key = ? AND expires > ?"
 # The last code point ends the range of what begins with the prefix: no key of ours holds it.
@@ -88,10 +90,15 @@ class SqliteStore:
         self._sweep_at = 0.0
         self._connection = _open(path, patience)
         self._thread = Thread("store")
-        self._additions = Gathering(lambda batch: self._thread.begin(partial(_add, self._connection, batch)))
+        self._additions = Gathering(self._begin, patience)
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        return await self._in_time(self._additions.add(deltas, expires, self._clock.now()))
+        try:
+            values = await self._additions.add(deltas, expires, self._clock.now())
+        except (sqlite3.Error, RuntimeError) as error:
+            raise StoreError(f"the store failed: {error}") from error
+        self._sweep()
+        return values
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:
         now = self._clock.now()
@@ -127,6 +134,9 @@ class SqliteStore:
         with suppress(StoreError):
             await self._do(sqlite3.Connection.close)
         self._thread.end()
+
+    def _begin(self, batch: Sequence[Addition]) -> asyncio.Future[Sequence[Counted]]:
+        return self._thread.begin(partial(_add, self._connection, batch))
 
     async def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` in the connection's thread."""
@@ -169,13 +179,21 @@ def _add(db: sqlite3.Connection, batch: Iterable[Addition]) -> Sequence[Counted]
     """Add in order, in one transaction. Who has given up by now is left out."""
     wanted = [one for one in batch if not one.answer.done()]
     with _writing(db):
-        keys = {key for one in wanted for key in one.deltas}
-        found = {key: db.execute(HELD, (key,)).fetchone() for key in keys}
-        before = {key: row for key, row in found.items() if row is not None}
+        before = _held(db, list({key for one in wanted for key in one.deltas}))
         after = dict(before)
         counted = [(one.answer, add_onto(after, one.deltas, one.expires, one.now)) for one in wanted]
         db.executemany(HOLD, [(key, *row) for key, row in after.items() if row != before.get(key)])
     return counted
+
+
+def _held(db: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Value and expiry of the counters that exist among `keys`."""
+    held = dict[str, tuple[float, float]]()
+    for start in range(0, len(keys), MOST_KEYS):
+        asked = keys[start : start + MOST_KEYS]
+        rows = db.execute(HELD.format(",".join("?" * len(asked))), asked)
+        held |= {key: (value, expires) for key, value, expires in rows}
+    return held
 
 
 def _each(db: sqlite3.Connection, statements: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:

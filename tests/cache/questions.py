@@ -9,6 +9,7 @@ import orjson
 
 from llmux.cache.cache import Bounds, Cache, Shared
 from llmux.cache.cached import Cached, Rules, Settings
+from llmux.cache.key import Scope, key
 from llmux.cache.tasks import Tasks
 from llmux.dialects.registry import TABLE
 from llmux.errors import GatewayError
@@ -24,7 +25,9 @@ from llmux.telemetry import CacheUsed, Fact
 from tests.fakes import FakeClock
 
 BOUNDS = Bounds(300.0, 2**20, 2**16, 100)
-OPENED = Opened("a", "m", 1, ("dropped=top_k",), (("x-ratelimit-remaining", "7"),), replays=True)
+OPENED = Opened(
+    "a", "m", 1, ("dropped=top_k",), (("x-ratelimit-remaining", "7"),), replays=True, extension={"answers": [1]}
+)
 BATCHES: Sequence[Batch] = (
     (OPENED, MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one ")),
     (PartDelta(0, "two"),),
@@ -109,15 +112,12 @@ class House:
         self.cache = Cache(clock, self.facts.append, ask, Tasks())
         chosen = Settings(**{"bounds": BOUNDS, **settings})
         self.cache.configure(chosen.bounds, place)
-        self._cached = Cached(self.inner, self.cache, chosen, Rules(permit, choose))
-        self.respond = self._cached.respond
+        self.respond = Cached(self.inner, self.cache, chosen, Rules(permit, choose)).respond
 
-    async def key(self, request: Request) -> bytes:
+    def key(self, request: Request) -> bytes:
         """Where the answer to alice's request is kept."""
         assert request.original is not None
-        place = await self._cached._place(request, request.original, context())
-        assert place is not None
-        return place.key
+        return key(request, request.original, context(), Scope("alice"))
 
     async def hear(self, request: Request, asked: Context | None = None) -> list[Event]:
         """Every event of an answer."""

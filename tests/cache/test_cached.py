@@ -29,7 +29,8 @@ async def test_a_question_is_answered_again_as_it_was(clock: FakeClock) -> None:
     again = await house.hear(question())
     assert (headers(first)["x-llmux-cache"], headers(again)) == ("miss", {"x-llmux-cache": "hit", "age": "12"})
     assert headers(first)["x-ratelimit-remaining"] == "7"  # of the answer that was given, and of no other
-    assert again[0] == replace(OPENED, attempts=0, headers=(("x-llmux-cache", "hit"), ("age", "12")))
+    until, told = clock.start + 300, (("x-llmux-cache", "hit"), ("age", "12"))
+    assert again[0] == replace(OPENED, attempts=0, headers=told, until=until)
     assert (text(again), again[-1]) == (TOLD, ANSWER[-1])
     assert (len(house.inner.asked), house.outcomes) == (1, ["miss", "hit"])
 
@@ -78,10 +79,23 @@ async def test_what_a_client_wishes(clock: FakeClock, wish: str) -> None:
     await house.outcome(question())
     clock.advance(60)
     outcomes = [await house.outcome(question(), context(cache_control=said)), await house.outcome(question())]
-    kept = house.cache.find(await house.key(question()))
+    kept = house.cache.find(house.key(question()))
     assert outcomes == expected
     assert kept is not None
     assert (kept.times.began == clock.now()) == (expected[0] == "miss")
+
+
+async def test_what_depends_on_the_moment_may_not_be_told_again_without_the_cache(clock: FakeClock) -> None:
+    async def until(house: House, cache_control: str = "") -> float:
+        await house.outcome(question())
+        opened = (await house.hear(question(), context(cache_control=cache_control)))[0]
+        assert isinstance(opened, Opened)
+        assert headers([opened])["x-llmux-cache"] == "hit"
+        return opened.until
+
+    assert await until(House(clock)) == clock.now() + 300
+    assert await until(House(clock), "max-age=60") == 0.0
+    assert await until(House(clock, by_backend=True)) == 0.0
 
 
 async def test_no_store_keeps_nothing(clock: FakeClock) -> None:

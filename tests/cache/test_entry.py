@@ -60,7 +60,7 @@ def test_what_is_said_in_pieces_is_kept_in_one() -> None:
     kept = entry(BATCHES, "m", TIMES)
     assert kept is not None
     assert kept.replay(7.9) == (
-        Opened("a", "m", 0, ("dropped=top_k",), (("x-llmux-cache", "hit"), ("age", "7")), replays=True),
+        Opened("a", "m", 0, ("dropped=top_k",), (("x-llmux-cache", "hit"), ("age", "7")), True, {"answers": [1]}, 3.0),
         MessageStart("x", "m"), PartStart(0, Text()), PartDelta(0, "one two"), PartEnd(0), ANSWER[-1],
     )  # fmt: skip
 

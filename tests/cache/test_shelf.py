@@ -5,7 +5,7 @@ from llmux.cache.shelf import ENTRY_BYTES, Shelf, cost
 
 
 def answer(size: int = 100, expires: float = 100.0) -> Entry:
-    return Entry(Times(0.0, 0.0, expires), "m", "a", "m", (), False, b"x" * size)
+    return Entry(Times(0.0, 0.0, expires), "m", "a", "m", (), False, {}, b"x" * size)
 
 
 def held(shelf: Shelf, *keys: bytes, now: float = 0.0) -> list[bytes]:

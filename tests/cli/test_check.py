@@ -96,3 +96,30 @@ def test_https_without_a_certificate(call, home: Path, extra: str) -> None:
     told = call("check")
     assert told.exit_code == 2
     assert "bin/cert makes a pair" in told.output
+
+
+def test_it_says_what_backends_cost_and_how_those_of_a_role_answer(call, home: Path) -> None:
+    roles = """
+[role.panel]
+backends = ["demo:echo", "x"]
+execution = "parallel"
+join = "x"
+[role.share]
+backends = ["demo:echo", "x"]
+execution = "weighted"
+weights = { x = 3 }
+[role.quick]
+backends = ["demo:echo", "x"]
+execution = "hedge"
+policy = "latency"
+"""
+    other = '[[backend]]\nmodel = "demo:think"\nname = "x"\n[routing]\npolicy = "round_robin"\n'
+    (home / "config.toml").write_text(f'{DEMO}cost = "free"\n{other}{roles}')
+    told = call("check").output
+    assert "Backends, by round_robin" in told
+    rows = [line.split() for line in told.splitlines()]
+    assert [row[-1] for row in rows if "demo:echo" in row and "openai_chat" in row] == ["free"]
+    assert [row[-2:] for row in rows if row[1:2] == ["x"] and "openai_chat" in row] == [["not", "said"]]
+    assert "all at once, x makes one answer of all" in told
+    assert "one after the other, by weighted, x 3" in told
+    assert "the next one too where the first is silent, by latency" in told

@@ -127,3 +127,11 @@ def test_a_body_that_its_backend_cannot_be_sent(call, home: Path) -> None:
     told = explained(call, OPENAI | {"n": 2})
     assert told.exit_code == 0, told.output
     assert "Sent to demo_claude:*\nnothing: " in told.output
+
+
+def test_it_says_how_the_backends_of_a_role_are_asked_and_why_in_this_order(call, home: Path) -> None:
+    roles = '[role.r]\nbackends = ["demo:echo", "demo:think"]\nexecution = "hedge"\npolicy = "round_robin"\n'
+    (home / "config.toml").write_text(f'[[backend]]\nmodel = "demo:echo"\n[[backend]]\nmodel = "demo:think"\n{roles}')
+    told = explained(call, OPENAI | {"model": "r"})
+    wanted = "Tried, in this order, the next one too where the first is silent, by round_robin: demo:echo in turn"
+    assert wanted in told.output

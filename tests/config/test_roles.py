@@ -21,6 +21,7 @@ hedge_after = 0.3
 backends = ["demo:echo", "deep", "demo:think"]
 """
 
+ALL = 'execution = "parallel"\njoin = "all"\n'
 HOLD = {
     "weighted": 'execution = "weighted"',
     "weighted, and said twice": 'execution = "weighted"\npolicy = "weighted_round_robin"',
@@ -29,6 +30,7 @@ HOLD = {
     "the first, in some order": 'execution = "first"\npolicy = "sticky"',
     "in parallel": 'execution = "parallel"',
     "all of them": 'execution = "parallel"\njoin = "all"',
+    "all of them, beside a role of this name": f'{ALL}[role.all]\nbackends = ["deep"]\nexecution = "parallel"',
     "joined by a backend": 'execution = "parallel"\njoin = "deep"',
     "joined by a role": 'execution = "parallel"\njoin = "quick"',
     "joined by any model of a provider": 'execution = "parallel"\njoin = "demo_claude:claude-opus-4-6"',

@@ -22,6 +22,7 @@ from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.request import Request
 from llmux.ir.response import Response
+from tests.amount import cut
 from tests.contract import grammar
 
 Wire = dict[str, Any]
@@ -140,5 +141,5 @@ def lines(*events: Mapping[str, Any]) -> bytes:
 
 
 def _run(decoder: Decoder, stream: bytes, size: int) -> list[Event]:
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]

@@ -22,6 +22,7 @@ from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from llmux.responder import Context
 from llmux.routing.catalog import Backend
+from tests.amount import cut
 from tests.judges.heard import Heard, sse_events
 from tests.judges.table import JUDGES
 from tests.laws.lanes import FORM, hear, tell
@@ -131,10 +132,7 @@ def framed(dialect: str, *documents: Wire | str) -> bytes:
 def heard(dialect: str, *documents: Wire | str | bytes, names: Names = SAME) -> Sequence[Event]:
     """The events of a backend's stream, which are in order, and the same however the network cuts it."""
     stream = b"".join(each if isinstance(each, bytes) else framed(dialect, each) for each in documents)
-    told = [
-        hear(TABLE[dialect].decoder(names), (stream[at : at + size] for at in range(0, len(stream), size)))
-        for size in CUTS
-    ]
+    told = [hear(TABLE[dialect].decoder(names), cut(stream, size)) for size in CUTS]
     assert told[0] == told[1] == told[2]
     return list(check(told[0]))
 

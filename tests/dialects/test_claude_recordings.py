@@ -15,6 +15,7 @@ from llmux.ir.fold import explode, fold
 from llmux.ir.grammar import check
 from llmux.ir.request import Role
 from tests import corpus
+from tests.amount import cut
 
 FORM = AnswerForm(id="1", model="asked", created=1)
 CLIENTS = corpus.ROOT / "../clients/recorded"
@@ -30,7 +31,7 @@ def recorded(kind: corpus.Kind) -> list[Any]:
 def hear(stream: bytes, size: int | None = None) -> list[Event]:
     decoder = CLAUDE.decoder({})
     size = size or len(stream)
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return list(check(events + decoder.close()))
 
 
@@ -53,7 +54,7 @@ def test_streams_in_the_verbatim_lane(name: str) -> None:
     for size in SIZES:
         decoder = CLAUDE.verbatim()
         step = size or len(stream)
-        events = [event for at in range(0, len(stream), step) for event in decoder.feed(stream[at : at + step])]
+        events = [event for piece in cut(stream, step) for event in decoder.feed(piece)]
         told = [event for event in events + decoder.close() if isinstance(event, Verbatim)]
         assert b"".join(event.data for event in told).rstrip() == stream.rstrip()
         assert [event.usage for event in told if event.usage][-1] == end.usage

@@ -25,6 +25,7 @@ from llmux.ir.grammar import check
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.wire.sse import MAX_FRAME_BYTES
+from tests.amount import cut
 
 Wire = dict[str, Any]
 
@@ -61,7 +62,7 @@ def hear(stream: bytes, size: int | None = None, names: dict[str, str] | None = 
     """The events of `stream`, read in pieces of `size` bytes. They are checked."""
     decoder = CLAUDE.decoder(names or {})
     size = size or len(stream) or 1
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     events += decoder.close()
     assert decoder.feed(stream) == decoder.close() == []
     return list(check(events))

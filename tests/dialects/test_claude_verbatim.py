@@ -12,6 +12,7 @@ from llmux.ir.events import Event, StreamError, Verbatim
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.wire.sse import MAX_FRAME_BYTES
+from tests.amount import cut
 
 STOP_FRAME = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
@@ -44,7 +45,7 @@ TRICKY = (
 def hear(stream: bytes, size: int | None = None) -> list[Event]:
     decoder = CLAUDE.verbatim()
     size = size or len(stream) or 1
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     events += decoder.close()
     assert decoder.feed(stream) == decoder.close() == []
     return events

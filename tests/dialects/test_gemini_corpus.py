@@ -30,7 +30,7 @@ from llmux.ir.request import Request, Role
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
 from tests import corpus
-from tests.amount import sampled
+from tests.amount import cut, sampled
 
 FORM = AnswerForm("r", "asked", 1)
 # What the SDK cannot read: numbers for words, and calls in pieces, which it does not put together.
@@ -119,7 +119,7 @@ def form(row: corpus.Row) -> Form:
 
 
 def hear(decoder: Any, stream: bytes, size: int) -> list[Event]:
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 

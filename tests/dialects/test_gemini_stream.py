@@ -26,6 +26,7 @@ from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
+from tests.amount import cut
 from tests.strategies import PIXEL
 
 Wire = dict[str, Any]
@@ -54,7 +55,7 @@ def array_stream(*chunks: Any) -> bytes:
 
 def hear(stream: bytes, names: Any = None, size: int = 1 << 20) -> list[Event]:
     decoder = GEMINI.decoder(names or {})
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return list(check([*events, *decoder.close()]))
 
 

@@ -10,6 +10,7 @@ from llmux.errors import BackendCut, BackendFailed, BackendGarbled, GatewayError
 from llmux.ir.events import Event, MessageEnd, StreamError, Verbatim
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
+from tests.amount import cut
 
 Wire = dict[str, Any]
 ARRAY = GEMINI.form("array")
@@ -32,7 +33,7 @@ def stream(form: str, *chunks: Any, end: bytes = b"\r\n\r\n") -> bytes:
 
 def hear(form: str, data: bytes, size: int = 1 << 20) -> list[Event]:
     decoder = FORMS[form].verbatim()
-    events = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
+    events = [event for piece in cut(data, size) for event in decoder.feed(piece)]
     return events + decoder.close()
 
 

@@ -14,7 +14,7 @@ from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.usage import Usage
 from tests import corpus
-from tests.amount import sampled
+from tests.amount import cut, sampled
 
 DIALECT = "openai_chat"
 FORM = AnswerForm("x", "m", 1)
@@ -32,7 +32,7 @@ FINISH_SAYS_LESS = {
 
 def decoded(stream: bytes, size: int, *, verbatim: bool = False) -> list[Event]:
     decoder = OPENAI_CHAT.verbatim() if verbatim else OPENAI_CHAT.decoder({})
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 

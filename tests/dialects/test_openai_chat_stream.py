@@ -15,6 +15,7 @@ from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.response import FinishReason, Response
 from llmux.ir.usage import Usage
+from tests.amount import cut
 
 Wire = dict[str, Any]
 DONE = "[DONE]"
@@ -48,7 +49,7 @@ STOP = chunk(finish="stop")
 def run(stream: bytes, size: int | None = None, names: Any = None) -> list[Event]:
     decoder = OPENAI_CHAT.decoder(names or {})
     size = size or len(stream) or 1
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 

@@ -11,6 +11,7 @@ from llmux.errors import BackendCut, BackendFailed, BackendGarbled, GatewayError
 from llmux.ir.events import Event, MessageEnd, StreamError, Verbatim
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
+from tests.amount import cut
 
 Wire = dict[str, Any]
 SIZES = [None, 1, 2, 7, 64]
@@ -29,7 +30,7 @@ def stream(*documents: Wire | str, compact: bool = True) -> bytes:
 def run(data: bytes, size: int | None = None, decoder: Decoder | None = None) -> list[Event]:
     decoder = decoder or OPENAI_CHAT.verbatim()
     size = size or len(data) or 1
-    events = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
+    events = [event for piece in cut(data, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 

@@ -17,7 +17,7 @@ from llmux.ir.grammar import check
 from llmux.ir.response import Response
 from llmux.ir.usage import Usage
 from tests import corpus
-from tests.amount import sampled
+from tests.amount import cut, sampled
 from tests.judges import openai_responses
 
 DIALECT = "openai_responses"
@@ -28,7 +28,7 @@ OTHER_OPERATIONS = frozenset({"compact", "input_tokens"})
 
 def decoded(stream: bytes, size: int, *, verbatim: bool = False) -> list[Event]:
     decoder = OPENAI_RESPONSES.verbatim() if verbatim else OPENAI_RESPONSES.decoder({})
-    events = [event for at in range(0, len(stream), size) for event in decoder.feed(stream[at : at + size])]
+    events = [event for piece in cut(stream, size) for event in decoder.feed(piece)]
     return [*events, *decoder.close()]
 
 

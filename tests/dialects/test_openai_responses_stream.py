@@ -23,6 +23,7 @@ from llmux.ir.fold import fold
 from llmux.ir.grammar import check
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
+from tests.amount import cut
 
 Wire = dict[str, Any]
 
@@ -72,7 +73,7 @@ def hear(*events: Any, names: dict[str, str] | None = None) -> list[Event]:
 
 def _hear(data: bytes, names: dict[str, str] | None = None, size: int = 9999) -> list[Event]:
     decoder = OPENAI_RESPONSES.decoder(names or {})
-    heard = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
+    heard = [event for piece in cut(data, size) for event in decoder.feed(piece)]
     return heard + decoder.close()
 
 

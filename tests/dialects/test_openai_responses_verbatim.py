@@ -11,6 +11,7 @@ from llmux.ir.events import Event, MessageEnd, StreamError, Verbatim
 from llmux.ir.response import FinishReason
 from llmux.ir.usage import Usage
 from llmux.wire.sse import MAX_FRAME_BYTES
+from tests.amount import cut
 
 
 def frame(kind: str, **fields: Any) -> bytes:
@@ -27,7 +28,7 @@ WHOLE = CREATED + ADDED + DELTA + COMPLETED
 
 def hear(data: bytes, size: int = 9999) -> list[Event]:
     decoder = OPENAI_RESPONSES.verbatim()
-    events = [event for at in range(0, len(data), size) for event in decoder.feed(data[at : at + size])]
+    events = [event for piece in cut(data, size) for event in decoder.feed(piece)]
     return events + decoder.close()
 
 

@@ -69,6 +69,10 @@ class FaultyStore(MemoryStore):
             await asyncio.get_running_loop().create_future()
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
+        if self.hangs:  # as every store does, it gives up by itself
+            self.calls += 1
+            await asyncio.sleep(0.01)
+            raise StoreError("the store took longer than 0.01 s")
         await self._trouble()
         return await super().add(deltas, expires)
 

@@ -80,7 +80,7 @@ async def test_a_store_that_says_nothing_is_waited_for_once(
     assert faulty.calls == 1
     await asyncio.wait_for(house.ledger.refresh(), 5)
     await asyncio.wait_for(house.ledger.close(), 5)
-    assert house.facts == [StoreFault("the store did not answer within 0.01 s")]
+    assert house.facts == [StoreFault("the store took longer than 0.01 s")]
 
 
 async def test_a_note_that_changes_while_it_is_written_is_written_again(clock: FakeClock, faulty: FaultyStore) -> None:

@@ -127,9 +127,11 @@ class Table:
         """Every event of the answer; time passes as soon as nothing else happens."""
         return await self.ask_for(TABLE[dialect].decode_request(orjson.dumps(body)), client)
 
-    async def ask_for(self, request: Request, client: Client | None = None) -> list[Event]:
+    async def ask_for(
+        self, request: Request, client: Client | None = None, context: Context | None = None
+    ) -> list[Event]:
         """The same for a request of any dialect."""
-        context = Context("r1", client) if client else Context("r1")
+        context = context or (Context("r1", client) if client else Context("r1"))
 
         async def hear() -> list[Event]:
             events: list[Event] = []

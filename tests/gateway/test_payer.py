@@ -107,6 +107,15 @@ async def test_a_client_without_room_costs_its_backend_nothing_and_the_other_way
     assert house.ledger.snapshot([backend("p:c", Window(5, HOUR))])[0].windows[0].used == 0
 
 
+async def test_who_is_known_to_have_no_room_takes_none_from_the_others(house: House) -> None:
+    shared, full = backend("p:a", Window(3, HOUR)), Client("full", windows=(Window(1, HOUR),))
+    await house.ledger.reserve(shared, Payer(full))
+    for _ in range(9):  # none of these is counted at the backend, not even for a moment
+        with pytest.raises(ClientLimit):
+            await house.ledger.reserve(shared, Payer(full))
+    assert await house.store.tallies("backend/p:a:") == {"backend/p:a:3600:486119": 0, "backend/p:a:3600:486120": 1}
+
+
 async def test_one_try_asks_the_store_once(clock: FakeClock) -> None:
     store = FaultyStore(clock)
     house = House(clock, store)

@@ -1,5 +1,7 @@
 """What answers cost, as plays through the whole gateway: complete, cut, left, failed over, out of money."""
 
+import asyncio
+import contextlib
 from contextlib import aclosing
 from typing import Any
 
@@ -13,8 +15,9 @@ from llmux.ir.usage import Usage
 from llmux.responder import FOREVER, Client, Context, Window
 from llmux.routing.catalog import Backend
 from llmux.telemetry import Spent
+from tests.fakes import settle
 from tests.gateway.test_gateway import HEAD, HELLO, OK, REFUSED, TEXT, Table
-from tests.scripted import Break, Script, ScriptedTransport, chat_stream, chunk, failure, sse
+from tests.scripted import Break, Script, ScriptedTransport, Silence, chat_stream, chunk, failure, sse
 
 PRICES = {"a": Price(1000, 10_000), "b": Price(2000, 20_000)}  # dollars a million: a thousandth and more a token
 CENT = 0.01
@@ -77,6 +80,19 @@ async def test_a_client_that_leaves_pays_for_what_it_heard() -> None:
     assert 10 <= fact.usage.output_tokens <= 40
     assert dollars(told) == pytest.approx(fact.usd)
     assert told.limits.in_flight(Backend(name="a", provider="a", model="m", dialect="openai_chat")) == 0
+
+
+async def test_a_client_that_leaves_before_the_first_word_pays_for_its_prompt() -> None:
+    told = table(ScriptedTransport(Script(steps=[Silence()])))
+    request = TABLE["openai_chat"].decode_request(orjson.dumps(HELLO))
+    asked = asyncio.ensure_future(anext(told.gateway.respond(request, Context("r", POOR))))
+    await settle()
+    asked.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asked
+    (fact,) = spent(told)
+    assert (fact.complete, fact.usage.output_tokens, fact.usage.estimated) == (False, 0, True)
+    assert dollars(told) == pytest.approx(fact.usd) != 0
 
 
 async def test_failing_over_costs_what_the_one_that_answers_costs() -> None:

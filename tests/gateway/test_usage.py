@@ -47,6 +47,11 @@ async def rows(house: House, **words: str) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if value} for row in told["rows"]]
 
 
+async def test_an_answer_that_cost_nothing_is_counted_where_it_once_came_from(house: House) -> None:
+    finished(house, served="m", attempts=0)  # it was kept
+    assert await rows(house, by="backend,model") == [{"backend": "p:a", "model": "m", "requests": 1}]
+
+
 async def test_an_answer_is_counted_where_it_came_from(house: House) -> None:
     spent(house)
     finished(house)

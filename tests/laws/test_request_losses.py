@@ -83,7 +83,7 @@ def test_what_was_recorded_says_the_same_to_every_backend(sent: Sent) -> None:
 
 
 @pytest.mark.parametrize(("name", "other"), PAIRS)
-@settings(max_examples=amount(15, 400))
+@settings(max_examples=amount(8, 400))
 @given(st.data())
 def test_so_does_any_request(name: str, other: str, data: st.DataObject) -> None:
     assert list(unsaid(data.draw(wishful(name)), other)) == []

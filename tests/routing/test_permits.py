@@ -13,7 +13,7 @@ CATALOG = Catalog(
         Backend(name="two", provider="p", model="*", dialect="openai_chat"),
         Backend(name="off", provider="p", model="x", dialect="openai_chat", enabled=False),
     ),
-    roles={"team": ("one",)},
+    roles={"team": ("one",), "both": ("one", "two"), "none": ("off",)},
 )
 CASES = {
     "everything is allowed": ((), "gpt-4", "one", True),
@@ -27,6 +27,9 @@ CASES = {
     "a role": ((), "team", "one", True),
     "no longer in the role": ((), "team", "two", False),
     "not of this name": ((), "claude", "one", False),
+    "a role as one": ((), "both", "both", True),
+    "a role of which one is forbidden": (("one",), "both", "both", False),
+    "a role of which none is there": ((), "none", "none", False),
     "gone": ((), "gpt-4", "three", False),
     "switched off": ((), "x", "off", False),
 }

@@ -91,6 +91,59 @@ model = "demo:fail-429"
 model_match = ["embed.failing"]
 embeddings = true
 
+# Not by the plain name of the demo's model: whoever asks for that by its provider is answered by its own row.
+[[backend]]
+name = "panel.openai"
+model = "demo:echo?repeat=1"
+model_match = ["panel.openai"]
+
+[[backend]]
+name = "panel.claude"
+model = "demo_claude:echo?repeat=1"
+model_match = ["panel.claude"]
+
+[[backend]]
+name = "panel.broken"
+model = "demo_gemini:fail-402"
+model_match = ["panel.broken"]
+
+[[backend]]
+name = "panel.slow.openai"
+model = "demo:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.openai"]
+concurrent = 1
+
+[[backend]]
+name = "panel.slow.claude"
+model = "demo_claude:slow-stream-50ms?repeat=200"
+model_match = ["panel.slow.claude"]
+concurrent = 1
+
+[role."panel.slow"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "parallel"
+join = "all"
+
+[role."panel.first"]
+backends = ["panel.slow.openai", "panel.slow.claude"]
+execution = "hedge"
+hedge_after = 0.01
+hedge_share = 1.0
+
+[role.panel]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+
+[role."panel.all"]
+backends = ["panel.openai", "panel.claude", "panel.broken"]
+execution = "parallel"
+join = "all"
+
+[role."panel.one"]
+backends = ["panel.openai", "panel.claude"]
+execution = "parallel"
+join = "panel.claude"
+
 [[backend]]
 name = "embed.second"
 model = "demo:embed"

@@ -23,6 +23,14 @@ pytestmark = [
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("sdk", SDKS)
 def test_typescript(gateway: Gateway, sdk: str, provider: str) -> None:
+    run(gateway, sdk, provider)
+
+
+def test_roles_whose_backends_are_all_asked(gateway: Gateway) -> None:
+    run(gateway, "parallel")
+
+
+def run(gateway: Gateway, script: str, provider: str = "") -> None:
     told = {
         "LLMUX_URL": gateway.url,
         "LLMUX_TOKEN": gateway.token,
@@ -30,7 +38,7 @@ def test_typescript(gateway: Gateway, sdk: str, provider: str) -> None:
         "LLMUX_PROVIDER": provider,
     }
     keep = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
-    command = [str(NODE), "--test-reporter=tap", str(HERE / f"{sdk}.mjs")]
+    command = [str(NODE), "--test-reporter=tap", str(HERE / f"{script}.mjs")]
     ran = subprocess.run(command, env={**keep, **told}, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
     assert "\n# fail 0\n" in ran.stdout

@@ -1,6 +1,6 @@
 """Wrong keys are counted by address: who has brought too many waits, and nobody else does."""
 
-from collections.abc import Callable
+import itertools
 from typing import Any
 
 import pytest
@@ -16,8 +16,8 @@ HERE = "127.0.0.1"
 
 
 def fails(attempts: Attempts, address: str, times: int, now: float = 0.0) -> Attempts:
-    for _ in range(times):
-        attempts.failed(address, now)
+    for number in range(times):
+        attempts.failed(address, b"%d" % number, now)
     return attempts
 
 
@@ -25,9 +25,9 @@ def test_who_has_tried_too_often_waits_until_a_minute_is_over() -> None:
     attempts = Attempts()
     for number in range(3):
         assert attempts.wait("a", 3, number) == 0.0
-        attempts.failed("a", number)
+        attempts.failed("a", b"%d" % number, number)
     assert [attempts.wait("a", 3, now) for now in (3.0, 59.0, 60.0, 61.0)] == [57.0, 1.0, 0.0, 0.0]
-    attempts.failed("a", 61.0)
+    attempts.failed("a", b"4", 61.0)
     assert attempts.wait("a", 3, 61.0) == 0.0  # it begins anew
 
 
@@ -54,7 +54,7 @@ def test_whose_tries_are_whose(case: str) -> None:
 def test_only_so_many_addresses_are_remembered() -> None:
     attempts = fails(Attempts(), "first", 5)
     for number in range(MOST):
-        attempts.failed(str(number), 1.0)
+        attempts.failed(str(number), b"guess", 1.0)
     assert attempts.wait("first", 5, 2.0) == 0.0
     assert len(attempts._tries) == MOST
 
@@ -72,7 +72,7 @@ async def test_a_guesser_is_told_when_to_come_again_in_its_own_dialect(path: str
         assert heard[3].headers["retry-after"] == "60"
         assert (await heard[3].json())["error"]["type"] in {"rate_limit_error", "rate_limit_exceeded", "requests"}
         assert "too many wrong keys" in (await heard[3].json())["error"]["message"]
-        assert (await ask(house, path, **{"x-api-key": "secret"})).status == 429
+        assert (await ask(house, path, **{"x-api-key": "secret"})).status == 429  # a right guess looks like a wrong one
         clock.advance(SPAN)
         assert (await ask(house, path, **{"x-api-key": "secret"})).status == 200
 
@@ -92,7 +92,7 @@ async def test_behind_a_proxy_each_client_has_its_own_tries() -> None:
             answer = await ask(house, **{"x-api-key": key, "x-forwarded-for": address})
             return int(answer.status)
 
-        assert [await status("1.1.1.1", "wrong") for _ in range(3)] == [401, 401, 429]
+        assert [await status("1.1.1.1", f"wrong {number}") for number in range(3)] == [401, 401, 429]
         assert await status("2.2.2.2", "secret") == 200
         assert await status("1.1.1.1", "secret") == 429
         assert {fact.remote for fact in house.finished} == {"1.1.1.1", "2.2.2.2"}
@@ -101,36 +101,59 @@ async def test_behind_a_proxy_each_client_has_its_own_tries() -> None:
 async def test_nobody_escapes_by_a_header_of_its_own() -> None:
     async with running(tokens=KEYS, login_attempts=2) as house:
         heard = [
-            (await ask(house, **{"x-api-key": "wrong", "x-forwarded-for": f"1.1.1.{number}"})).status
+            (await ask(house, **{"x-api-key": f"wrong {number}", "x-forwarded-for": f"1.1.1.{number}"})).status
             for number in range(3)
         ]
         assert heard == [401, 401, 429]
 
 
-PAGES: dict[str, Callable[[Running], Any]] = {
-    "models": lambda house: house.session.get(house.url + "/v1/models", headers={"x-api-key": "w"}),
-    "count": lambda house: ask(house, MESSAGES + "/count_tokens", **{"x-api-key": "w"}),
-    "embeddings": lambda house: ask(house, "/v1/embeddings", **{"x-api-key": "w"}),
-    "kept answers": lambda house: house.session.get(house.url + "/v1/responses/x", headers={"x-api-key": "w"}),
-    "explain": lambda house: ask(house, "/llmux/explain", **{"x-api-key": "w"}),
-    "deep health": lambda house: house.session.get(house.url + "/health?deep=true", headers={"x-api-key": "w"}),
-    "administration": lambda house: house.session.get(house.url + "/admin/api-keys", headers={"x-admin-key": "w"}),
+GUESSES = (f"guess {number}" for number in itertools.count())
+PAGES: dict[str, tuple[str, str]] = {  # method and path
+    "models": ("GET", "/v1/models"),
+    "count": ("POST", MESSAGES + "/count_tokens"),
+    "embeddings": ("POST", "/v1/embeddings"),
+    "kept answers": ("GET", "/v1/responses/x"),
+    "explain": ("POST", "/llmux/explain"),
+    "deep health": ("GET", "/health?deep=true"),
+    "administration": ("GET", "/admin/api-keys"),
 }
 
 
 @pytest.mark.parametrize("page", PAGES)
 async def test_every_page_that_asks_for_a_key_counts(page: str) -> None:
     async with running(tokens=KEYS, login_attempts=2, admin_key="boss") as house:
-        assert [(await PAGES[page](house)).status for _ in range(3)] == [401, 401, 429]
+        method, path = PAGES[page]
+
+        async def guess() -> int:
+            headers = dict.fromkeys(("x-api-key", "x-admin-key"), next(GUESSES))
+            return int((await house.session.request(method, house.url + path, headers=headers)).status)
+
+        assert [await guess() for _ in range(3)] == [401, 401, 429]
 
 
-async def test_the_admin_key_is_not_looked_at_either() -> None:
+async def test_the_admin_key_opens_nothing_either() -> None:
     async with running(tokens=KEYS, login_attempts=2, admin_key="boss") as house:
-        boss = {"x-admin-key": "boss"}
-        assert (await house.session.get(house.url + "/admin/api-keys", headers=boss)).status == 200
         for _ in range(2):
-            await ask(house, **{"x-api-key": "wrong"})
-        answer = await house.session.get(house.url + "/admin/api-keys", headers=boss)
+            await ask(house, **{"x-api-key": next(GUESSES)})
+        answer = await house.session.get(house.url + "/admin/api-keys", headers={"x-admin-key": "boss"})
         assert answer.status == 429
         assert "too many wrong keys" in (await answer.json())["error"]
         assert answer.headers["retry-after"]
+
+
+async def test_who_has_been_let_in_before_is_let_in_still() -> None:
+    """One client behind an address does not lock the others out."""
+    async with running(tokens={**KEYS, "late": Client("late")}, login_attempts=2, admin_key="boss") as house:
+        boss = {"x-admin-key": "boss"}
+        assert (await ask(house, **{"x-api-key": "secret"})).status == 200
+        assert (await house.session.get(house.url + "/admin/api-keys", headers=boss)).status == 200
+        for _ in range(3):
+            await ask(house, **{"x-api-key": next(GUESSES)})
+        assert (await ask(house, **{"x-api-key": "secret"})).status == 200
+        assert (await house.session.get(house.url + "/admin/api-keys", headers=boss)).status == 200
+        assert (await ask(house, **{"x-api-key": "late"})).status == 429
+
+
+async def test_a_client_that_goes_on_with_an_old_key_is_no_guesser() -> None:
+    async with running(tokens=KEYS, login_attempts=2) as house:
+        assert [(await ask(house, **{"x-api-key": "old"})).status for _ in range(9)] == [401] * 9

@@ -64,9 +64,9 @@ COMES: dict[tuple[str, str], object] = {
 }
 # The same from an address that waits.
 WAITS: dict[tuple[str, str], object] = {
-    ("tokens", "token"): TooManyAttempts,  # a person may have thought it up: a right guess must look like a wrong one
-    ("tokens", "any"): TooManyAttempts,
-    ("tokens", "lmx-seen"): "seen",  # nobody guesses such a one
+    ("tokens", "token"): "front",  # who is let in then, `Attempts` says
+    ("tokens", "any"): WrongKey,
+    ("tokens", "lmx-seen"): "seen",
     ("tokens", "lmx-new"): TooManyAttempts,
     ("tokens", "lmx-nobody"): TooManyAttempts,
     ("tokens", ""): Unauthenticated,

@@ -122,17 +122,19 @@ async def test_every_dialect_hears_again_what_it_heard_from_every_other(tmp_path
         for backend in TABLE:
             for stream in (False, True):
                 path, body = asked(client, backend, stream=stream)
-                (first, miss), (again, hit) = [await running.ask(path, body) for _ in range(2)]
-                assert (miss, hit) == ("miss", "hit"), (backend, stream)
+                (first, miss), (again, hit), (echo, too) = [await running.ask(path, body) for _ in range(3)]
+                assert (miss, hit, too, echo) == ("miss", "hit", "hit", again), (backend, stream)
                 if stream and client != backend:
                     assert meant(client, again) == meant(client, first), backend
                 else:
                     assert again == first, (backend, stream)
         assert running.planned == len(TABLE) * 2
-        for one, other in zip(running.finished[::2], running.finished[1::2], strict=True):
-            same = replace(one, attempts=0, first_event_s=other.first_event_s, duration_s=other.duration_s)
-            assert (one.attempts, other) == (1, same)
-            assert other.usage is not None
+        told = running.finished
+        for miss, *hits in zip(told[::3], told[1::3], told[2::3], strict=True):
+            for hit in hits:
+                same = replace(miss, attempts=0, first_event_s=hit.first_event_s, duration_s=hit.duration_s)
+                assert (miss.attempts, hit) == (1, same)
+                assert hit.usage is not None
 
 
 async def test_what_is_spelt_otherwise_is_the_same_question(tmp_path: Path) -> None:
@@ -228,6 +230,45 @@ async def test_off_it_says_nothing_and_wishes_reach_no_backend(tmp_path: Path) -
         for _ in range(2):
             assert (await running.ask("/v1/chat/completions", chat))[1] == ""
         assert (running.planned, running.cache_outcomes) == (2, [])
+
+
+async def test_what_is_cleared_or_has_expired_is_asked_anew_however_often_it_was_told(tmp_path: Path) -> None:
+    path, body = asked("claude", "openai_chat", stream=True)
+    async with gateway(tmp_path) as running:
+        said = [(await running.ask(path, body))[1] for _ in range(3)]
+        running.clock.advance(1)
+        async with running.session.post(f"{running.url}/api/cache/clear", headers={"X-Admin-Key": "chief"}) as answer:
+            assert answer.status == 200
+        running.clock.advance(1)
+        said += [(await running.ask(path, body))[1] for _ in range(3)]
+        running.clock.advance(300)
+        said += [(await running.ask(path, body))[1] for _ in range(3)]
+        assert said == ["miss", "hit", "hit"] * 3
+        async with running.session.get(f"{running.url}/api/cache/stats", headers={"X-Admin-Key": "chief"}) as answer:
+            assert orjson.loads(await answer.read())["hit"] == 6
+
+
+ROLE = """
+[cache]
+enabled = true
+[[backend]]
+model = "demo:echo"
+[[backend]]
+model = "demo_claude:echo"
+[role.team]
+backends = ["demo:echo", "demo_claude:echo"]
+execution = "parallel"
+"""
+
+
+@pytest.mark.parametrize("join", ["first", "all"])
+async def test_what_several_have_answered_together_is_told_again_whole(tmp_path: Path, join: str) -> None:
+    chat = {"model": "team", "messages": [{"role": "user", "content": "hi"}]}
+    async with gateway(tmp_path, f'{ROLE}join = "{join}"') as running:
+        told = [await running.ask("/v1/chat/completions", chat) for _ in range(3)]
+        assert [word for _, word in told] == ["miss", "hit", "hit"]
+        assert len({body for body, _ in told}) == 1
+        assert len(orjson.loads(told[0][0])["llmux"]["answers"]) == 2
 
 
 async def test_by_backend_it_follows_the_plan(tmp_path: Path) -> None:

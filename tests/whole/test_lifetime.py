@@ -138,6 +138,25 @@ def test_open_answers_are_finished_at_a_stop(start: Start) -> None:
         assert gateway.process.wait(10) == 0
 
 
+@pytest.mark.parametrize("patience", [0, 1])
+def test_an_answer_that_does_not_end_is_waited_for_as_long_as_the_owner_says(start: Start, patience: float) -> None:
+    async def hang_over_a_stop(url: str, stop: int) -> float:
+        body = BODY | {"model": "demo:hang", "stream": True, "messages": [{"role": "user", "content": "a b c d e"}]}
+        async with aiohttp.ClientSession() as session, session.post(url + "/v1/chat/completions", json=body) as answer:
+            await answer.content.readany()
+            began = time.monotonic()
+            os.kill(stop, signal.SIGTERM)
+            with pytest.raises(aiohttp.ClientPayloadError):  # cut, and never a clean end
+                await answer.read()
+            return time.monotonic() - began
+
+    config = 'port = 0\nstore.url = "memory:"\nprovider.demo = {}\n[[backend]]\nmodel = "demo:*"\n'
+    with start(f"drain_timeout = {patience}\n{config}") as gateway:
+        took = asyncio.run(hang_over_a_stop(gateway.url, gateway.process.pid))
+        assert patience <= took < patience + 5
+        assert gateway.process.wait(10) == 0
+
+
 def test_the_demo_fails_as_a_header_asks(start: Start) -> None:
     async def ask(url: str) -> int:
         headers = {"x-llmux-demo": "fail-400"}

@@ -63,7 +63,7 @@ def test_what_a_provider_lists_is_shown_and_served(start: Start, mock: str) -> N
             {
                 "backend": "box:*",
                 "state": "up",
-                "windows": [{"per": "hour", "limit": 100, "left": 100, "opens_in_s": 0.0}],
+                "windows": [{"per": "hour", "unit": "requests", "limit": 100, "left": 100, "opens_in_s": 0.0}],
             }
         ]
         for card in cards:
