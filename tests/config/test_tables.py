@@ -9,6 +9,7 @@ from llmux.config.tables import Priced, Rule, Tables, builtin, key_of
 from llmux.dialects.registry import TABLE
 from llmux.ir.capability import Profile
 from llmux.ir.price import Price
+from tests.amount import sampled
 
 TABLES = builtin()
 
@@ -298,8 +299,8 @@ FORMS = {
 @pytest.mark.parametrize("provider", ["", *TABLES.providers])
 @pytest.mark.parametrize("dialect", FORMS)
 def test_nobody_is_asked_to_reason_in_another_dialect_s_form(dialect: str, provider: str) -> None:
-    models = {*CLAUDE, *OUTPUT, *EFFORTS, *(model for _, model in OTHERS)}
-    odd = {m for m in models if TABLES.profile(dialect, provider, m).reasoning not in FORMS[dialect]}
+    models = sorted({*CLAUDE, *OUTPUT, *EFFORTS, *(model for _, model in OTHERS)})
+    odd = {m for m in sampled(models, 3) if TABLES.profile(dialect, provider, m).reasoning not in FORMS[dialect]}
     assert odd == set()
 
 

@@ -19,6 +19,14 @@ KEYS = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def uncounted() -> Iterator[None]:
+    """Coverage does not follow into these processes: other tests count the same lines, and most here is an SDK."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("home")

@@ -1,17 +1,5 @@
-"""Laws are not counted by coverage: what holds a line is the test beside its file, and counting costs as much again."""
+"""Laws are tried on thousands of examples."""
 
-from collections.abc import Iterator
+from tests.uncounted import uncounted
 
-import pytest
-from coverage import Coverage
-
-
-@pytest.fixture(autouse=True, scope="module")
-def uncounted() -> Iterator[None]:
-    counting = Coverage.current()
-    if counting is None:
-        yield
-        return
-    counting.stop()
-    yield
-    counting.start()
+__all__ = ["uncounted"]
