@@ -4,6 +4,8 @@ It holds no key, because facts hold none, and a prompt only where the owner says
 and written together.
 """
 
+import contextlib
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import msgspec
 
 from llmux.clock import Clock
+from llmux.config.schema import Config
 from llmux.telemetry import (
     Administered,
     AnswerRepaired,
@@ -153,3 +156,15 @@ class Log:
 def _shown(line: str) -> str:
     """`line` without what moves a terminal's cursor: a client chooses its model's name."""
     return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
+def open_log(config: Config, clock: Clock) -> Log:
+    """The log as the owner wants it: on standard error, text for a terminal, JSON lines otherwise."""
+    as_json = config.log_format == "json" or (config.log_format == "auto" and not sys.stderr.isatty())
+
+    def write(lines: str) -> None:
+        with contextlib.suppress(OSError):  # a full disk or a closed pipe must not end an answer
+            sys.stderr.write(lines)
+            sys.stderr.flush()
+
+    return Log(write, clock, level=config.log_level, as_json=as_json)

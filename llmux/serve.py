@@ -18,7 +18,7 @@ from aiohttp import web
 
 from llmux.admin.routes import routes
 from llmux.app import House, furnish
-from llmux.clock import Clock, SystemClock
+from llmux.clock import SystemClock
 from llmux.config.load import Loaded
 from llmux.config.problem import ConfigError
 from llmux.config.schema import Config
@@ -26,7 +26,7 @@ from llmux.dialects.registry import TABLE
 from llmux.gateway.ledger import REFRESH_EVERY
 from llmux.ground import Ground, open_ground
 from llmux.ir.value import Value
-from llmux.log import Log
+from llmux.log import open_log
 from llmux.metrics.workers import FOLDER, STARTED
 from llmux.observers import counted_together, observers
 from llmux.server.application import build
@@ -259,18 +259,6 @@ async def _listen(serving: Serving, ready: Callable[[str], None], shared_port: i
         gc.freeze()  # what was built until now stays: the collector need not look at it again
         gc.set_threshold(*COLLECT)
         await serving.until_stopped(lambda: ready(url))
-
-
-def open_log(config: Config, clock: Clock) -> Log:
-    """The log as the owner wants it: on standard error, text for a terminal, JSON lines otherwise."""
-    as_json = config.log_format == "json" or (config.log_format == "auto" and not sys.stderr.isatty())
-
-    def write(lines: str) -> None:
-        with contextlib.suppress(OSError):  # a full disk or a closed pipe must not end an answer
-            sys.stderr.write(lines)
-            sys.stderr.flush()
-
-    return Log(write, clock, level=config.log_level, as_json=as_json)
 
 
 def _runner() -> Callable[[Coroutine[object, object, None]], None]:

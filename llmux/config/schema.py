@@ -88,7 +88,21 @@ class Price(Tariff, kw_only=True):
     model: str  # a glob of the backend's name of the model
 
 
-class Backend(Section):
+class Limited(Section):
+    """What may be spent. See `routing.assemble.WINDOWS`."""
+
+    max_per_hour: Amount | None = None  # requests
+    max_per_5hours: Amount | None = None
+    max_per_day: Amount | None = None
+    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
+    max_tokens_per_day: Amount | None = None
+    max_tokens_per_month: Amount | None = None  # of 30 days
+    max_usd_per_day: Positive | None = None  # US dollars
+    max_usd_per_month: Positive | None = None
+    max_usd: Positive | None = None  # in all
+
+
+class Backend(Limited, kw_only=True):
     """One model at one provider. Its name is `model`, or `name` where two share a model."""
 
     model: str  # provider:model; "provider:*" passes the client's model name on, where it lists that
@@ -103,15 +117,6 @@ class Backend(Section):
     tool_text: bool = False  # its model prints calls as text: they are found there
     profile: dict[str, object] = {}  # what else the model takes on the wire: fields of Profile, by their names
     model_match: list[str] = []  # globs of the client's model name; none: any
-    max_per_hour: Amount | None = None  # requests
-    max_per_5hours: Amount | None = None
-    max_per_day: Amount | None = None
-    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
-    max_tokens_per_day: Amount | None = None
-    max_tokens_per_month: Amount | None = None  # of 30 days
-    max_usd_per_day: Positive | None = None  # US dollars
-    max_usd_per_month: Positive | None = None
-    max_usd: Positive | None = None  # in all
     window: Literal["sliding", "calendar"] = "sliding"
     rps: Positive | None = None
     rpm: Positive | None = None
@@ -137,20 +142,11 @@ class Role(Section):
     join: str = "first"  # first | all | the model that makes one answer of all
 
 
-class Token(Section):
+class Token(Limited, kw_only=True):
     """A client: its key, and what it may use."""
 
     key: Secret
     models: list[str] = []  # globs; none: every model
-    max_per_hour: Amount | None = None  # requests
-    max_per_5hours: Amount | None = None
-    max_per_day: Amount | None = None
-    max_tokens_per_hour: Amount | None = None  # of prompts and answers together
-    max_tokens_per_day: Amount | None = None
-    max_tokens_per_month: Amount | None = None  # of 30 days
-    max_usd_per_day: Positive | None = None  # US dollars
-    max_usd_per_month: Positive | None = None
-    max_usd: Positive | None = None  # in all
 
 
 class Cache(Section):

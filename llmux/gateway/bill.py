@@ -6,9 +6,9 @@ It counts nothing itself and asks nobody: windows are the budget's business, pri
 from collections.abc import Callable
 
 from llmux.errors import Unsupported
-from llmux.gateway.budget import Spend
 from llmux.gateway.parts import Parts
 from llmux.gateway.payer import Hold, Payer
+from llmux.gateway.reservation import Spend
 from llmux.ir.usage import Usage
 from llmux.responder import Context
 from llmux.routing.catalog import Backend, backend_model

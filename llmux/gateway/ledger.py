@@ -14,7 +14,7 @@ from llmux.clock import Clock
 from llmux.errors import GatewayError
 from llmux.gateway.affinity import Affinity
 from llmux.gateway.books import Books, Mirror
-from llmux.gateway.budget import Budget, Spend, WindowUse, one
+from llmux.gateway.budget import Budget, WindowUse
 from llmux.gateway.hearsay import Hearsay
 from llmux.gateway.limits import Bound, Keeper
 from llmux.gateway.payer import (
@@ -30,24 +30,21 @@ from llmux.gateway.payer import (
     hold,
 )
 from llmux.gateway.ratios import Ratios
+from llmux.gateway.reservation import Spend, one
 from llmux.gateway.resets import Resets
+from llmux.gateway.rests import Rests
 from llmux.gateway.seats import Seats
 from llmux.gateway.track import Track
 from llmux.gateway.usage import Usages
 from llmux.ir.value import Value
 from llmux.responder import Client
-from llmux.routing import cooldown
 from llmux.routing.catalog import Backend
-from llmux.routing.cooldown import Rest
 from llmux.routing.rules import READY, Condition
 from llmux.store.base import Store, StoreError
-from llmux.telemetry import CooldownEnded, CooldownStarted, FieldLearnt, Listener
+from llmux.telemetry import FieldLearnt, Listener
 
 # Seconds between two looks at the store: how late one worker knows of another's cooldown, and that it is back.
 REFRESH_EVERY = 1.0
-
-# Seconds for which failures are remembered after their rest: one that fails again within this rests for longer.
-FAILURES_COUNT_FOR = 1800.0
 
 # Seconds after which a refused field is tried again: by then the provider may have learnt it.
 LEARNT_FOR = 30 * 86_400.0
@@ -88,7 +85,7 @@ class Ledger:
         self.ratios = Ratios(self._books, clock)
         self.usage = Usages(self._books, clock)
         self.hearsay = Hearsay(clock)
-        self._rests = Mirror(self._books, "cooldown/", Rest)  # key: the backend, or the backend and the model
+        self._rests = Rests(self._books, clock, tell)
         self._learnt = Mirror(self._books, "refused/", bool)  # key: the backend and the field
         self._resets = Resets(self._books, self._budget, clock)
 
@@ -102,7 +99,7 @@ class Ledger:
     @property
     def nobody_rests(self) -> bool:
         """Whether no failure of any backend is remembered."""
-        return not self._rests.values
+        return not self._rests
 
     def all_open(self, pool: Mapping[str, Backend]) -> bool:
         """Whether nothing that passes speaks against any of these backends: no failure of any backend is remembered,
@@ -144,29 +141,11 @@ class Ledger:
 
     def failed(self, backend: Backend, model: str, error: GatewayError) -> float:
         """It failed: what that means for the next ones. Seconds for which it rests now; 0.0: it does not."""
-        scope = cooldown.scope(error)
-        key = (backend.name, model) if scope == "model" else (backend.name,)
-        now, before = self._clock.now(), self._rests.values.get(key)
-        rest = cooldown.after_failure(before, error, now)
-        if scope is None or rest is None:
-            return 0.0
-        seconds = max(rest.until - now, 0.0)
-        if rest != before:
-            self._rests.put(key, rest, rest.until + FAILURES_COUNT_FOR)
-            if seconds:
-                self._tell(CooldownStarted(backend.name, rest.cause, seconds))
-        return seconds
+        return self._rests.failed(backend.name, model, error)
 
     def succeeded(self, backend: Backend, model: str) -> None:
         """It answered: its failures are forgotten."""
-        if not self._rests.values:
-            return
-        for key in ((backend.name,), (backend.name, model)):
-            rest = self._rests.values.get(key)
-            if rest is not None and cooldown.after_success(rest, self._clock.now()) is None:
-                self._rests.remove(key)
-                if rest.until > rest.probe_from:  # it did rest: one failure may be none yet
-                    self._tell(CooldownEnded(backend.name))
+        self._rests.succeeded(backend.name, model)
 
     def learn(self, backend: Backend, field: str) -> None:
         """The backend refuses a field: leave it out from now on."""
@@ -197,12 +176,7 @@ class Ledger:
         """
         await self._rests.refresh()
         await self._resets.empty([f"{OF_BACKENDS}{name}" for name in names])
-        now = self._clock.now()
-        for key, rest in self._rests.values.items():
-            if key[0] in names:
-                self._rests.remove(key)
-                if rest.until > now:
-                    self._tell(CooldownEnded(key[0]))
+        self._rests.end(names)
         await self._write()  # others hear of it at their next look
 
     async def reset_client(self, name: str) -> None:
@@ -275,7 +249,7 @@ class Ledger:
         return self._limits.full(backend) or self._seats.full(self._bounds(backend))
 
     def _condition(self, backend: Backend, model: str, now: float) -> Condition:
-        rest = self._rest(backend.name, model, now) if self._rests.values else None
+        rest = self._rests.in_force(backend.name, model, now) if self._rests else None
         limited = self._limits.limited(backend)
         if rest is None and not limited and not backend.windows:
             return READY
@@ -294,14 +268,8 @@ class Ledger:
             full=limited and self._is_full(backend),
         )
 
-    def _rest(self, name: str, model: str, now: float) -> Rest | None:
-        """The rest that is in force, the longer one of the backend's and its model's."""
-        both = (self._rests.values.get((name,)), self._rests.values.get((name, model)))
-        rests = [rest for rest in both if rest is not None and rest.until > now]
-        return max(rests, key=lambda rest: rest.until, default=None)
-
     def _standing(self, backend: Backend, now: float) -> Standing:
-        rest = self._rests.values.get((backend.name,))
+        rest = self._rests.of(backend.name)
         resting = rest is not None and rest.until > now
         in_flight = self._limits.in_flight(backend)
         probing = rest is not None and resting and now >= rest.probe_from and in_flight > 0
@@ -313,11 +281,6 @@ class Ledger:
             failures=rest.failures if rest else 0,
             in_flight=in_flight,
             windows=self._budget.use(account_of(backend), backend.windows),
-            models=tuple(sorted(self._models(backend.name, now))),
+            models=tuple(sorted(self._rests.models(backend.name, now))),
             left_out=tuple(sorted(self.left_out(backend))),
         )
-
-    def _models(self, name: str, now: float) -> Iterable[str]:
-        for key, rest in self._rests.values.items():
-            if key[0] == name and len(key) > 1 and rest.until > now:
-                yield key[1]

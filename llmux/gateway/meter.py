@@ -30,7 +30,7 @@ class Meter:
         self._told = Usage()
         self._bytes = 0  # of text, or of frames
         self._frames = 0
-        self._around = 0.0  # bytes of a frame beside its text; 0: no text has been seen
+        self._around = 0  # bytes of a frame beside its text; 0: no text has been seen
 
     def hear(self, batch: Batch) -> None:
         """The next events."""
@@ -62,14 +62,21 @@ class Meter:
             self._told = event.usage
         self.complete = self.complete or event.done
         if event.content and not (event.done and event.usage):  # of what is told whole nothing need be measured
-            frames = event.data.count(b"data:") or event.data.count(b"\n") or 1
-            if not self._around:
-                text = sum(map(len, SAID.findall(event.data)))
-                if not text:
-                    return
-                self._around = (len(event.data) - text) / frames
-            self._frames += frames
-            self._bytes += len(event.data)
+            if self._around:
+                self._frames += event.data.count(b"data:") or event.data.count(b"\n") or 1
+                self._bytes += len(event.data)
+            else:
+                self._hear_first(event.data)
+
+    def _hear_first(self, data: bytes) -> None:
+        """Frames of which the first may have text, behind others that only begin the answer."""
+        said = SAID.findall(data)
+        if said:
+            end = b"\n\n" if b"data:" in data else b"\n"
+            last = data[data.rfind(end, 0, -len(end)) + len(end) :] if end in data[: -len(end)] else data
+            self._around = max(len(last) - sum(map(len, SAID.findall(last))), 1)
+            self._frames += len(said)
+            self._bytes += sum(map(len, said)) + len(said) * self._around
 
     def _hear_usage(self, event: Event) -> None:
         if isinstance(event, UsageUpdate):

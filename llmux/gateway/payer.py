@@ -7,7 +7,8 @@ try, at that backend's price, and come back when it fails. It counts nothing its
 from collections.abc import Callable, Sequence
 
 from llmux.errors import ClientLimit
-from llmux.gateway.budget import NOTHING, REQUEST, Budget, Charge, Reservation, Spend
+from llmux.gateway.budget import Budget
+from llmux.gateway.reservation import NOTHING, REQUEST, Charge, Reservation, Spend
 from llmux.gateway.seats import Sitting
 from llmux.responder import ANYONE, Client, Window
 from llmux.routing.catalog import Backend

@@ -30,8 +30,8 @@ from llmux.store.base import StoreError
 
 EPOCH = 5.0  # s; the dead sit for up to two of them, and clocks may differ by somewhat less than one
 
-# Seconds for which is believed what was heard of others. It spares the store questions of which the answer is known; a
-# request that is refused by what has passed would be worse than a question.
+# Seconds for which is believed that others have taken all seats. It spares the store questions of which the answer is
+# known; a request that is refused by what has passed would be worse than a question.
 HEARD_FOR = 0.25
 
 

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 from llmux.errors import BackendUnreachable, GatewayError, MediaNotFetched, OurLimit, Retry, Unsupported
 from llmux.gateway.bill import Bill
-from llmux.gateway.budget import NOTHING
 from llmux.gateway.exchange import Exchange, Try
 from llmux.gateway.parts import Parts, Settings
 from llmux.gateway.payer import Hold
 from llmux.gateway.planner import Plan
+from llmux.gateway.reservation import NOTHING
 from llmux.ir.value import Value
 from llmux.responder import Context
 from llmux.routing import selector

@@ -1,8 +1,9 @@
-"""What running llmux for a team costs: `python -m tests.bench.team [--redis]`.
+"""What running llmux for a team costs: `python -m tests.bench.team [--redis] [--budgets]`.
 
 Two gateways answer the same small requests in turn, on the same machine: a bare one, which keeps nothing, and one with
-tokens, windows of requests, tokens and money, prices, metrics and usage, on SQLite or on a real redis-server. What
-counts is the ratio of their CPU a request; for Redis also how many commands a request takes. Nothing is asserted.
+windows, metrics and usage, on SQLite or on a real redis-server; with --budgets also with a client's own windows, of
+requests, tokens and money, with prices, and with the admin page. What counts is the ratio of their CPU a request; for
+Redis also how many commands a request takes. Nothing is asserted.
 """
 
 import argparse
@@ -30,12 +31,17 @@ model = "up:openai_chat"
 model_match = ["*"]
 """
 BARE = 'port = {port}\nstore.url = "memory:"\nlog_level = "WARNING"\nmetrics.enabled = false\n' + BACKEND
-TEAM = (
-    'port = {port}\nstore.url = "{store}"\nlog_level = "WARNING"\nadmin_key = "a"\n'
+WINDOWS = (
+    'port = {port}\nstore.url = "{store}"\nlog_level = "WARNING"\n'
     + BACKEND
-    + """price = {{ input = 3, output = 15 }}
-max_per_hour = 1000000
+    + """max_per_hour = 1000000
 max_per_day = 10000000
+"""
+)
+BUDGETS = (
+    'admin_key = "a"\n'
+    + WINDOWS
+    + """price = {{ input = 3, output = 15 }}
 
 [tokens.team]
 key = "secret"
@@ -83,6 +89,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--requests", type=int, default=4000)
     options.add_argument("--redis", action="store_true")
+    options.add_argument("--budgets", action="store_true")
     chosen = options.parse_args()
     up, bare_port, team_port, redis_port = (free_port() for _ in range(4))
     upstream = f"http://127.0.0.1:{up}"
@@ -93,7 +100,7 @@ def main() -> None:
         store = f"redis://127.0.0.1:{redis_port}/0" if chosen.redis else f"sqlite:{folder / 'llmux.db'}"
         stack.enter_context(process("tests.bench.upstream", str(up), port=up))
         bare = stack.enter_context(gateway(BARE.format(port=bare_port, upstream=upstream), folder, bare_port))
-        text = TEAM.format(port=team_port, upstream=upstream, store=store)
+        text = (BUDGETS if chosen.budgets else WINDOWS).format(port=team_port, upstream=upstream, store=store)
         team = stack.enter_context(gateway(text, folder, team_port))
         pairs = list[tuple[float, float]]()
         for number in range(chosen.rounds + 1):

@@ -66,6 +66,14 @@ CASES: dict[str, tuple[Sequence[Batch], Usage, bool]] = {
         Usage(PROMPT, 4, estimated=True),
         False,
     ),
+    "verbatim, left: what begins the answer is no text": (
+        [
+            (Verbatim(b'event: start\ndata: {"message":{"id":"x","model":"m","role":"assistant"}}\n\n' + FRAME),),
+            (Verbatim(FRAME),),
+        ],
+        Usage(PROMPT, 2, estimated=True),
+        False,
+    ),
     "verbatim, left: frames without text are none": (
         [(Verbatim(b'data: {"role":1}\n\n'),), (Verbatim(FRAME),)],
         Usage(PROMPT, 1, estimated=True),

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from llmux.errors import ClientLimit, OurLimit
-from llmux.gateway.budget import NOTHING, Spend
 from llmux.gateway.payer import NO_HOLD, Payer
+from llmux.gateway.reservation import NOTHING, Spend
 from llmux.responder import FOREVER, Client, Window
 from llmux.store.base import StoreError
 from tests.fakes import FakeClock

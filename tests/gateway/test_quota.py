@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from llmux.errors import BackendModelNotFound, BadRequest, ClientLimit, NotFound, RateLimited, StoreAway
-from llmux.gateway.budget import Spend
 from llmux.gateway.payer import Payer
 from llmux.gateway.quota import Quota
+from llmux.gateway.reservation import Spend
 from llmux.responder import FOREVER, Client, Window
 from llmux.routing.catalog import Backend, Catalog
 from llmux.store.base import StoreError

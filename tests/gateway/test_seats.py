@@ -10,10 +10,10 @@ import pytest
 
 from llmux.errors import ClientLimit, OurLimit, Unsupported
 from llmux.gateway.books import SOON
-from llmux.gateway.budget import Spend
 from llmux.gateway.ledger import REFRESH_EVERY, Ledger
 from llmux.gateway.limits import FULL_RETRY, Keeper
 from llmux.gateway.payer import NO_HOLD, Hold, Payer
+from llmux.gateway.reservation import Spend
 from llmux.gateway.seats import EPOCH, HEARD_FOR
 from llmux.responder import Client, Window
 from llmux.routing.catalog import Backend, Limits

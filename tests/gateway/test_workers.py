@@ -12,8 +12,9 @@ import pytest
 
 from llmux.clock import SystemClock
 from llmux.errors import BackendModelNotFound, BackendUnreachable, RateLimited
-from llmux.gateway.ledger import FAILURES_COUNT_FOR, LEARNT_FOR, REFRESH_EVERY, Ledger
+from llmux.gateway.ledger import LEARNT_FOR, REFRESH_EVERY, Ledger
 from llmux.gateway.limits import Keeper
+from llmux.gateway.rests import FAILURES_COUNT_FOR
 from llmux.responder import Window
 from llmux.routing.rules import READY
 from llmux.store.sqlite import SqliteStore
@@ -159,6 +160,7 @@ from pathlib import Path
 from llmux.clock import SystemClock
 from llmux.errors import OurLimit, RateLimited
 from llmux.gateway.ledger import Ledger
+from llmux.gateway.rests import FAILURES_COUNT_FOR
 from llmux.gateway.limits import Keeper
 from llmux.responder import Window
 from llmux.routing.catalog import Backend

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -210,15 +209,11 @@ async def test_one_that_hangs_is_waited_for_once(own: RedisServer, clock: FakeCl
     await store.add({"a": 1}, {"a": LATER})
     store._patience = 0.05
     own.send(signal.SIGSTOP)
-    began = time.monotonic()
     answers = await asyncio.gather(*(store.add({"a": 1}, {"a": LATER}) for _ in range(50)), return_exceptions=True)
     assert {str(each) for each in answers} == {"Redis took longer than 0.05 s"}
-    assert time.monotonic() - began < 5
-    began = time.monotonic()
     for _ in range(100):  # who comes later does not wait
         with pytest.raises(StoreError, match="a moment ago"):
             await store.counters(["a"])
-    assert time.monotonic() - began < module.AWAY_FOR
     clock.advance(module.AWAY_FOR)
     told = await asyncio.gather(*(store.counters(["a"]) for _ in range(5)), return_exceptions=True)
     assert [str(each) for each in told] == ["Redis took longer than 0.05 s", *["Redis did not answer a moment ago"] * 4]

@@ -103,7 +103,7 @@ async def test_two_gateways_share_the_seats_of_a_backend(redis: RedisServer, tmp
             await asyncio.gather(*(client(gateway.url) for gateway in (first, second) * (CLIENTS // 2)))
             assert set(said) == {200, 429}
             assert slow.most == SEATS
-            assert slow.answered >= SEATS * SECONDS / TAKES / 4  # of what could be, on a busy machine
+            assert slow.answered > SEATS  # seats are taken again
 
             # One stops with a request under way, which is answered; then all seats are the other's.
             await asyncio.sleep(HEARD_FOR)

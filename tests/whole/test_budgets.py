@@ -168,5 +168,5 @@ async def test_a_budget_is_exceeded_by_the_last_request_at_most(start: Start, tm
         most = TOKENS * A_TOKEN
         spent = told.said * A_TOKEN
         assert all(seen.count(200) > 0 for seen in statuses.values()), statuses
-        assert {status for seen in statuses.values() for status in seen} == {200, 429}
+        assert {status for seen in statuses.values() for status in seen} <= {200, 429}
         assert LIMIT - 2 * most < spent < LIMIT + most

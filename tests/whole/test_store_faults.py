@@ -20,7 +20,7 @@ import pytest
 
 from llmux.clock import SystemClock
 from llmux.errors import OurLimit, RateLimited
-from llmux.gateway.ledger import REFRESH_EVERY, Ledger
+from llmux.gateway.ledger import Ledger
 from llmux.gateway.limits import Keeper
 from llmux.responder import FOREVER, Window
 from llmux.store.base import Store
@@ -186,9 +186,7 @@ async def test_instances_with_one_redis_hold_one_limit_and_share_rests(redis: Re
         assert first.through + second.through == 300
         assert min(first.through, second.through) > 50
         first.ledger.failed(first.backend, "m", RateLimited("no", retry_after=60))
-        began = time.monotonic()
         await until(lambda: second.ledger.conditions([second.backend], "m")["p:a"].rests_until > 0)
-        assert time.monotonic() - began < REFRESH_EVERY + 1
     assert first.facts[1:] == second.facts == []
 
 
