@@ -3,7 +3,8 @@
 Under load a turn to the place and back serves many requests. And since never two are under way, who waits is answered
 in the order in which the place has added: what a caller does next, it does knowing no less than its counters say.
 
-Nobody waits for long: one timer watches over all of them, which costs less than one for each.
+Nobody waits for long: one timer watches over all of them, which costs less than one for each. What was added for
+somebody who had gone by then, or had been told that it failed, is taken back: nobody else would give it back.
 """
 
 import asyncio
@@ -84,11 +85,30 @@ class Gathering:
     def _done(self, batch: Sequence[Addition], done: asyncio.Future[Sequence[Counted]]) -> None:
         error = StoreError("the store is closed") if done.cancelled() else done.exception()
         if error is None:
+            gone = list[Answer]()
             for answer, values in done.result():
-                if not answer.done():
+                if answer.done():
+                    gone.append(answer)
+                else:
                     answer.set_result(values)
+            if gone:
+                self._take_back([one for one in batch if one.answer in gone])
         else:
             for one in batch:
                 if not one.answer.done():
                     one.answer.set_exception(error)
         self._go_on(asyncio.get_running_loop())
+
+    def _take_back(self, additions: Sequence[Addition]) -> None:
+        """Before whoever waits: they are to find it gone."""
+        self._waiting[:0] = [
+            Addition({key: -delta for key, delta in one.deltas.items()}, one.expires, one.now, _unheard())
+            for one in additions
+        ]
+
+
+def _unheard() -> Answer:
+    """An answer that nobody waits for."""
+    answer: Answer = asyncio.get_running_loop().create_future()
+    answer.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+    return answer
