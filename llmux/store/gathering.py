@@ -14,6 +14,10 @@ from typing import NamedTuple, TypeAlias
 
 from llmux.store.base import StoreError
 
+# Seconds in which more may come to go together, where several have just done so: a turn costs more than this wait. Who
+# comes alone does not wait.
+LINGER = 0.001
+
 # Additions that go together at the most: neither a transaction nor a script may become long for what others do there.
 MOST = 500
 
@@ -43,6 +47,8 @@ class Gathering:
         self._waiting: list[Addition] = []
         self._batch: Sequence[Addition] = ()  # what is under way
         self._since = 0.0  # when that began, in the loop's seconds
+        self._several = False  # went together last
+        self._lingers = False
         self._watched = False
 
     def add(self, deltas: Mapping[str, float], expires: Mapping[str, float], now: float) -> Answer:
@@ -52,16 +58,25 @@ class Gathering:
         loop = asyncio.get_running_loop()
         answer: Answer = loop.create_future()
         self._waiting.append(Addition(deltas, expires, now, answer))
-        if not self._batch:
-            self._go_on(loop)
+        if not (self._batch or self._lingers):
+            self._set_out(loop)
         if not self._watched:
             self._watched = True
             loop.call_later(self.patience, self._look, loop)
         return answer
 
+    def _set_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lingers = self._several
+        if self._several:
+            loop.call_later(LINGER, self._go_on, loop)
+        else:
+            self._go_on(loop)
+
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lingers = False
         self._batch, self._waiting, self._since = self._waiting[:MOST], self._waiting[MOST:], loop.time()
         if self._batch:
+            self._several = len(self._batch) > 1
             self._begin(self._batch).add_done_callback(partial(self._done, self._batch))
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,7 +112,9 @@ class Gathering:
             for one in batch:
                 if not one.answer.done():
                     one.answer.set_exception(error)
-        self._go_on(asyncio.get_running_loop())
+        self._batch = ()
+        if self._waiting:
+            self._set_out(asyncio.get_running_loop())
 
     def _take_back(self, additions: Sequence[Addition]) -> None:
         """Before whoever waits: they are to find it gone."""
