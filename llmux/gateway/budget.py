@@ -137,7 +137,8 @@ class Budget:
         for charge, page in zip(charges[1:], pages[1:], strict=True):
             ends, added = {**ends, **page.ends}, {**added, **charge.on(page)}
         try:
-            self._see(ends, await self._add_up(added, ends, telling))
+            adding = self._books.add(added, ends) if telling is None else self._add_up(added, ends, telling)
+            self._see(ends, await adding)
         except StoreError:
             for key, delta in added.items():
                 if delta:
@@ -147,11 +148,9 @@ class Budget:
                 self._begin(page, now, added)
 
     async def _add_up(
-        self, added: Mapping[str, float], ends: Mapping[str, float], telling: Telling | None
+        self, added: Mapping[str, float], ends: Mapping[str, float], telling: Telling
     ) -> Mapping[str, float]:
         """What the counters hold, these of windows and those of seats. Raises StoreError."""
-        if telling is None:
-            return await self._books.add(added, ends)
         with telling:
             values = await self._books.add({**added, **telling.deltas}, {**ends, **telling.expires})
             telling.heard(values)

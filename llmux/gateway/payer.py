@@ -74,26 +74,20 @@ async def hold(
         ClientLimit: the client's windows have no room.
         OurLimit: the backend's have none, or there is no seat.
     """
+    client, clients, charges = payer.client, payer.windows, list[Charge]()
     try:
-        return await _hold(budget, backend, payer, expected, sitting)
+        spend = expected() if _takes_more(clients) or _takes_more(backend.windows) else REQUEST
+        if clients:
+            charges.append(Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit))
+        if backend.windows:
+            charges.append(Charge(account_of(backend), backend.name, backend.windows, spend))
+        if not charges and sitting is None:
+            return NO_HOLD
+        held = iter(await budget.spend(*charges, sitting=sitting))
     except BaseException:
         if sitting is not None:
             sitting.leave()
         raise
-
-
-async def _hold(
-    budget: Budget, backend: Backend, payer: Payer, expected: Callable[[], Spend], sitting: Sitting | None
-) -> Hold:
-    client, clients, charges = payer.client, payer.windows, list[Charge]()
-    spend = expected() if _takes_more(clients) or _takes_more(backend.windows) else REQUEST
-    if clients:
-        charges.append(Charge(account_of_client(client), f"client {client.name}", clients, spend, ClientLimit))
-    if backend.windows:
-        charges.append(Charge(account_of(backend), backend.name, backend.windows, spend))
-    if not charges and sitting is None:
-        return NO_HOLD
-    held = iter(await budget.spend(*charges, sitting=sitting))
     payer.counted = True
     of_client = next(held) if clients else None
     return Hold(next(held, None), of_client, sitting)
