@@ -102,7 +102,7 @@ def furnish(loaded: Loaded, ground: Ground) -> House:
             _bytes(config.conversation.keep_mb),
         ).respond,
         embed=Embedder(parts, settings),
-        library=Library(answers.find, answers.earlier, answers.forget),
+        library=_library(answers, ground),
         count=_whole(conversations, count),
         explain=_whole(conversations, explain),
         health=Health(assembled.catalog, routes, ground.ledger, ground.clock, __version__, ground.started),
@@ -153,6 +153,16 @@ def _answers(config: Config, ground: Ground) -> Answers:
     kept = config.conversation
     bounds = Bounds(_bytes(kept.keep_mb), _bytes(kept.keep_total_mb))
     return Answers(Notes(ground.archive, "answer", bounds), ground.clock, kept.keep)
+
+
+def _library(answers: Answers, ground: Ground) -> Library:
+    """Answers that were kept. One that is gone is told nobody again under its id."""
+
+    async def forget(client: Client, dialect: str, answer_id: str) -> None:
+        await answers.forget(client, dialect, answer_id)
+        ground.cache.outdate()
+
+    return Library(answers.find, answers.earlier, forget)
 
 
 def _accounts(config: Config, ground: Ground, catalog: Catalog) -> Accounts:

@@ -128,6 +128,10 @@ class Cache:
         if self._shared is not None:
             self._tasks.begin(self._share(self._shared, key, entry))
 
+    def outdate(self) -> None:
+        """What was told is not to be told again without us: something that it names is gone."""
+        self.epoch += 1
+
     async def clear(self, model: str = "*") -> int:
         """Tell nobody again what was answered until now to models like the glob `model`. How many were kept here."""
         clearing = Clearing(self._clock.now(), model)

@@ -100,15 +100,14 @@ class KeptAnswers:
                 # Kept before it is told: its client may go on from it at once, and at another worker.
                 if tape is not None and tape.record(batch) and (answered := tape.play()) is not None:
                     await self._answers.keep(context.client, dialect.name, answered, asked.told)
-                yield batch if tape is None else _once(batch)
+                yield batch if tape is None else self._while_kept(batch)
 
-
-def _once(batch: Batch) -> Batch:
-    """`batch` of an answer that is kept: another time it has another id, and has to come by here again."""
-    opened = batch[0]
-    if not isinstance(opened, Opened) or not opened.until:
-        return batch
-    return (replace(opened, until=0.0), *batch[1:])
+    def _while_kept(self, batch: Batch) -> Batch:
+        """`batch`: its client may be told the same answer again, under the same id, for as long as that is kept."""
+        opened = batch[0]
+        if not isinstance(opened, Opened) or not opened.until:
+            return batch
+        return (replace(opened, until=min(opened.until, self._answers.kept_until())), *batch[1:])
 
 
 def is_changed(request: Request, keeping: Keeping, original: Original) -> bool:

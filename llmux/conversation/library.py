@@ -31,6 +31,10 @@ class Answers:
         """Whether the answer to `request` is to be kept: unless its client, or the owner, says no."""
         return self._life > 0 and request.store is not False
 
+    def kept_until(self) -> float:
+        """Until when an answer is kept that is complete now: Unix seconds."""
+        return self._clock.now() + self._life
+
     async def find(self, client: Client, dialect: str, answer_id: str) -> Kept:
         """The answer that the client knows by this id.
 
@@ -75,7 +79,7 @@ class Answers:
     async def keep(self, client: Client, dialect: str, answered: Answered, told: list[Item]) -> None:
         """Keep it. A store that fails has told it; the client hears its answer all the same."""
         kept = Kept(answered.document, orjson.dumps(told), answered.said)
-        expires = self._clock.now() + self._life
+        expires = self.kept_until()
         try:
             await self._notes.put(client.name, _key(dialect, answered.id), _encode(kept), expires)
         except StoreError:

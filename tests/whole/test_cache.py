@@ -190,6 +190,26 @@ async def test_an_answer_that_was_told_again_can_be_gone_on_from(tmp_path: Path)
             assert (kept.status, hit, went_on) == (200, "hit", "bypass")
 
 
+async def test_an_answer_is_told_again_under_its_id_until_that_is_forgotten(tmp_path: Path) -> None:
+    question = {"model": "demo_claude:echo", "input": "hi"}
+    async with gateway(tmp_path) as running:
+
+        async def identified() -> tuple[str, str]:
+            said, word = await running.ask("/v1/responses", question)
+            return orjson.loads(said)["id"], word
+
+        async def status(method: str, answer_id: str) -> int:
+            async with running.session.request(method, f"{running.url}/v1/responses/{answer_id}") as answer:
+                return answer.status
+
+        _, (told, _), again = [await identified() for _ in range(3)]
+        assert again == (told, "hit")
+        assert [await status(method, told) for method in ("GET", "DELETE", "GET")] == [200, 200, 404]
+        # Told once more from the cache, it is kept once more.
+        anew, word = await identified()
+        assert (word, await status("GET", anew)) == ("hit", 200)
+
+
 async def test_who_is_refused_by_its_backend_is_not_answered_from_the_cache(tmp_path: Path) -> None:
     async with gateway(tmp_path) as running:
         for _ in range(2):
