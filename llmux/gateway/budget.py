@@ -6,7 +6,7 @@ before a request and settled after it.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Literal
 
 from llmux.clock import Clock
@@ -87,20 +87,20 @@ class Budget:
                 # As far as is known: a refusal that counts first takes room, for a moment, from who still has some.
                 self.watch(charge.account, charge.windows)
                 raise self._refusal(charge, page, now, NOTHING)
+        pairs = list(zip(charges, pages, strict=True))
+        reservations = [Reservation(self._add, page.places, charge.spend) for charge, page in pairs]
         if sitting is None:
             await self._count(charges, pages, now)
-        else:  # who goes away meanwhile must be counted, to be counted out
+        else:
             telling = sitting.telling()
-            await asyncio.shield(self._count(charges, pages, now, telling))
+            await _to_the_end(self._count(charges, pages, now, telling), lambda: _give_back(reservations))
             sitting.hear(telling)
-        reservations, error = list[Reservation](), sitting.refusal if sitting else None
-        for charge, page in zip(charges, pages, strict=True):
-            reservations.append(Reservation(self._add, page.places, charge.spend))
+        error = sitting.refusal if sitting else None
+        for charge, page in pairs:
             if not self._has_room(page, now, charge.spend):
                 error = error or self._refusal(charge, page, now, charge.spend)
         if error is not None:
-            for reservation in reservations:
-                reservation.give_back()
+            _give_back(reservations)
             raise error
         return reservations
 
@@ -220,6 +220,21 @@ class Budget:
 
 def _nothing(_counter: str) -> float:
     return 0.0
+
+
+def _give_back(reservations: Sequence[Reservation]) -> None:
+    for reservation in reservations:
+        reservation.give_back()
+
+
+async def _to_the_end(counting: Coroutine[None, None, None], undo: Callable[[], None]) -> None:
+    """Count to the end: whoever goes away meanwhile must be counted, to be counted out, which `undo` does."""
+    counted = asyncio.ensure_future(counting)
+    try:
+        await asyncio.shield(counted)
+    except asyncio.CancelledError:
+        counted.add_done_callback(lambda done: None if done.cancelled() or done.exception() else undo())
+        raise
 
 
 def said(window: Window | WindowUse) -> str:

@@ -65,6 +65,19 @@ class Gathering:
             loop.call_later(self.patience, self._look, loop)
         return answer
 
+    async def added(self, deltas: Mapping[str, float], expires: Mapping[str, float], now: float) -> Mapping[str, float]:
+        """Wait for what `add` says. Raises StoreError, and what `begin` raises."""
+        answer = self.add(deltas, expires, now)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                # Told and cancelled in the same turn of the loop: who was told will never hear it.
+                self._take_back([Addition(deltas, expires, now, answer)])
+                if not (self._batch or self._lingers):
+                    self._set_out(asyncio.get_running_loop())
+            raise
+
     def _set_out(self, loop: asyncio.AbstractEventLoop) -> None:
         self._lingers = self._several
         if self._several:

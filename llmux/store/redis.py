@@ -89,7 +89,7 @@ class RedisStore:
         self._adding: asyncio.Task[Sequence[Counted]] | None = None
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
-        values: Mapping[str, float] = await self._ask(lambda: self._additions.add(deltas, expires, self._clock.now()))
+        values: Mapping[str, float] = await self._ask(lambda: self._additions.added(deltas, expires, self._clock.now()))
         return values
 
     async def counters(self, keys: Sequence[str]) -> Mapping[str, float]:

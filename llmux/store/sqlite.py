@@ -94,7 +94,7 @@ class SqliteStore:
 
     async def add(self, deltas: Mapping[str, float], expires: Mapping[str, float]) -> Mapping[str, float]:
         try:
-            values = await self._additions.add(deltas, expires, self._clock.now())
+            values = await self._additions.added(deltas, expires, self._clock.now())
         except (sqlite3.Error, RuntimeError) as error:
             raise StoreError(f"the store failed: {error}") from error
         self._sweep()

@@ -138,6 +138,25 @@ async def test_who_finds_a_seat_and_no_window_leaves_it(clock: FakeClock) -> Non
     assert len(await come(second, one)) == 1
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_who_goes_away_while_it_is_counted_has_taken_nothing(turns: int, clock: FakeClock) -> None:
+    """Cancelled at any turn on the way to the store and back: neither a seat nor its budget may stay taken."""
+    line = Line(MemoryStore(clock), random.Random(1))  # noqa: S311 - the same every time
+    house = House(clock, line)  # type: ignore[arg-type]  # by __getattr__
+    one, client = at_once(1, "p:a", Window(9, HOUR)), Client("c", windows=(Window(3, 0, unit="usd"),))
+    goes = asyncio.ensure_future(house.ledger.reserve(one, Payer(client), lambda: Spend(requests=1, usd=2.5)))
+    await settle(turns)
+    goes.cancel()
+    await asyncio.gather(goes, return_exceptions=True)
+    await settle()
+    if not goes.cancelled():  # it was done before
+        goes.result().unseen()
+    await share(house)
+    assert house.ledger.use_of(client)[0].used == 0
+    assert house.ledger.snapshot([one])[0].windows[0].used == 0
+    assert len(await come(house, one, 2)) == 1
+
+
 async def test_who_cannot_be_charged_takes_no_seat(clock: FakeClock) -> None:
     first, second = two(clock)
 

@@ -76,6 +76,19 @@ async def test_who_leaves_while_it_is_added_is_taken_back() -> None:
     assert place.held == 0.125
 
 
+async def test_who_leaves_in_the_turn_in_which_it_is_told_is_taken_back() -> None:
+    place = Place()
+    leaves = asyncio.ensure_future(place.gathering.added({"n": 0.75}, {"n": LATER}, 0.0))
+    await settle()
+    batch, done = place.batches[-1]
+    done.set_result([(batch[0].answer, add_onto(place.rows, *batch[0][:3]))])
+    done.add_done_callback(lambda _: leaves.cancel())  # behind who tells it, and before it wakes up
+    await settle()
+    assert (leaves.cancelled(), place.held) == (True, 0.75)
+    await place.answers()
+    assert place.held == 0
+
+
 async def test_who_was_told_that_it_failed_is_not_counted_when_it_did_not() -> None:
     """The place was slow, and has added all the same: whoever asked counts by itself by now, and owes it again."""
     place = Place(patience=0.01)
