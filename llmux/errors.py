@@ -272,8 +272,6 @@ class BackendModelNotFound(GatewayError):
 class ClientErrorUpstream(BadRequest):
     """Another 4xx of the backend: the client's own error, passed on with the backend's status."""
 
-    kind = "invalid_request"
-
 
 class NoBackendUp(GatewayError):
     """Every backend that could answer is down."""
