@@ -1,17 +1,33 @@
-"""Asks the running gateway what only its administrator may, with the configuration's own admin key. Blocking."""
+"""Asks the running gateway what only its administrator may, with the admin key. Blocking."""
 
 import http.client
 import json
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
 
-from llmux.cli.address import address_of, connection
+from llmux.cli.address import Address, address_of, connection
 from llmux.cli.terminal import Misconfigured
 from llmux.config.schema import Config
 from llmux.server.office import HEADER
 
 PATIENCE_S = 10.0  # it may have to ask its store for much
 OK, WRONG = 200, frozenset({400, 404})
+NO_ANSWER = (OSError, ValueError, http.client.HTTPException)  # it is gone, or it is none of ours
+
+
+def send(address: Address, key: str, method: str, target: str, body: object = None) -> tuple[int, Any]:
+    """The status and the document that the gateway at `address` answers. Raises NO_ANSWER."""
+    with closing(connection(address, PATIENCE_S)) as asked:
+        said = None if body is None else json.dumps(body)
+        asked.request(method, target, said, {HEADER: key, "content-type": "application/json"})
+        reply = asked.getresponse()
+        return reply.status, json.loads(reply.read())
+
+
+def complaint(told: object) -> str:
+    """What an answer says that is an error."""
+    return str(told.get("error", told) if isinstance(told, dict) else told).removeprefix("llmux: ")
 
 
 def ask(config: Config, path: str, query: dict[str, str] | None = None, body: object = None) -> Any:
@@ -24,16 +40,12 @@ def ask(config: Config, path: str, query: dict[str, str] | None = None, body: ob
     """
     if not config.admin_key.reveal():
         return None
-    headers = {HEADER: config.admin_key.reveal(), "content-type": "application/json"}
     target = f"{path}?{urlencode(query)}" if query else path
     try:
-        asked = connection(address_of(config), PATIENCE_S)
-        asked.request("GET" if body is None else "POST", target, None if body is None else json.dumps(body), headers)
-        reply = asked.getresponse()
-        told = json.loads(reply.read())
-        asked.close()
-    except (OSError, ValueError, http.client.HTTPException):
+        method = "GET" if body is None else "POST"
+        status, told = send(address_of(config), config.admin_key.reveal(), method, target, body)
+    except NO_ANSWER:
         return None
-    if reply.status in WRONG and isinstance(told, dict) and "there is nothing at" not in str(told.get("error")):
-        raise Misconfigured(str(told.get("error")).removeprefix("llmux: "))
-    return told if reply.status == OK else None
+    if status in WRONG and isinstance(told, dict) and "there is nothing at" not in str(told.get("error")):
+        raise Misconfigured(complaint(told))
+    return told if status == OK else None

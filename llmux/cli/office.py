@@ -4,19 +4,19 @@ The store is where keys are, whoever writes them: a gateway that runs beside kno
 """
 
 import asyncio
-import http.client
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 from llmux.access.access import Access
-from llmux.cli.address import Address, address_of, connection, health
+from llmux.cli.address import Address, address_of, health
+from llmux.cli.admin import NO_ANSWER, complaint, send
 from llmux.cli.terminal import Failure
 from llmux.clock import SystemClock
 from llmux.config.schema import Config
 from llmux.errors import GatewayError
-from llmux.server.office import HEADER
 from llmux.store.archive import Archive
 from llmux.store.base import StoreNotOpenedError
 from llmux.store.open import open_store
@@ -25,7 +25,6 @@ from llmux.telemetry import Administered, Voice
 Told = TypeVar("Told")
 
 KEYS, AUDIT = "/admin/api-keys", "/admin/audit"
-PATIENCE_S = 10.0  # for what a gateway is asked; its store is given much less
 HERE = "llmux keys"  # where a change came from that no gateway was asked for
 REFUSED = 400
 NOWHERE = """no gateway answers at {url}, and what this configuration keeps in memory is in its process alone.
@@ -69,34 +68,29 @@ class _Gateway:
     """One that runs."""
 
     def __init__(self, address: Address, key: str) -> None:
-        self._address, self._headers = address, {HEADER: key, "content-type": "application/json"}
+        self._address, self._key = address, key
 
     def make(self, wish: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._ask("POST", KEYS, json.dumps(wish))
+        return self._ask("POST", KEYS, wish)
 
     def every(self) -> Sequence[Mapping[str, Any]]:
         keys: Sequence[Mapping[str, Any]] = self._ask("GET", KEYS)["keys"]
         return keys
 
     def revoke(self, key_id: str) -> Mapping[str, Any]:
-        return self._ask("DELETE", f"{KEYS}/{key_id}")
+        return self._ask("DELETE", f"{KEYS}/{quote(key_id, safe='')}")
 
     def changes(self, limit: int) -> Sequence[Mapping[str, Any]]:
         entries: Sequence[Mapping[str, Any]] = self._ask("GET", f"{AUDIT}?limit={limit}")["entries"]
         return entries
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> Mapping[str, Any]:
+    def _ask(self, method: str, path: str, body: object = None) -> Mapping[str, Any]:
         try:
-            asked = connection(self._address, PATIENCE_S)
-            asked.request(method, path, body, self._headers)
-            reply = asked.getresponse()
-            told = json.loads(reply.read())
-            asked.close()
-        except (OSError, ValueError, http.client.HTTPException) as error:
+            status, told = send(self._address, self._key, method, path, body)
+        except NO_ANSWER as error:
             raise Failure(f"the gateway at {self._address.url} did not answer: {error}") from None
-        if reply.status >= REFUSED:
-            said = told.get("error", told) if isinstance(told, dict) else told
-            raise Failure(str(said).removeprefix("llmux: "))
+        if status >= REFUSED:
+            raise Failure(complaint(told))
         answer: Mapping[str, Any] = told
         return answer
 
