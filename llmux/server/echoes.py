@@ -42,7 +42,7 @@ class Echoes:
 
     def __init__(self, most: int, epoch: Callable[[], int], hit: Callable[[str], None], clock: Clock) -> None:
         """`epoch` changes when what was told is not to be told again; `hit` is told the id of a request."""
-        self._epoch, self._hit, self._clock = epoch, hit, clock
+        self.epoch, self._hit, self._clock = epoch, hit, clock
         self._kept: LRUCache[Hashable, Echo] = LRUCache(most, getsizeof=lambda echo: echo.cost)
 
     def find(self, key: Hashable, record: Record) -> web.Response | None:
@@ -50,7 +50,7 @@ class Echoes:
         echo, now = self._kept.get(key), self._clock.now()
         if echo is None:
             return None
-        if echo.until <= now or echo.epoch != self._epoch():
+        if echo.until <= now or echo.epoch != self.epoch():
             del self._kept[key]
             return None
         for name, value in echo.noted.items():
@@ -60,10 +60,11 @@ class Echoes:
         ids = dict.fromkeys(IDS, record.request_id)
         return web.Response(body=echo.body, headers={**ids, **echo.headers, AGE: str(int(now - echo.born))})
 
-    def keep(self, key: Hashable, came: int, record: Record, headers: Mapping[str, str]) -> None:
+    def keep(self, key: Hashable, came: int, record: Record, headers: Mapping[str, str], epoch: int) -> None:
         """Keep the answer that `record` has heard leave, if it says that it may be told again.
 
-        `came`: bytes of the request. `headers` are those that were sent.
+        `came`: bytes of the request. `headers` are those that were sent. `epoch` is when it was asked for: what is
+        cleared while it leaves is not told again.
         """
         body, now = b"".join(record.said), self._clock.now()
         cost = ECHO_BYTES + came + len(body)
@@ -73,4 +74,4 @@ class Echoes:
         kept = {name: said[name] for name in said if name not in PASSING and not name.startswith(PAGES)}
         noted = {name: getattr(record, name) for name in NOTED}
         born = now - float(said.get(AGE, "0"))
-        self._kept[key] = Echo(body, kept, noted, born, record.until, self._epoch(), cost)
+        self._kept[key] = Echo(body, kept, noted, born, record.until, epoch, cost)

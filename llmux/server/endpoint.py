@@ -61,8 +61,9 @@ class Endpoint:
         echo = echoes.find(key, record)
         if echo is not None:
             return echo
+        epoch = echoes.epoch()
         response = await self._anew(inbound, client, body, began)
-        echoes.keep(key, len(body), record, response.headers)
+        echoes.keep(key, len(body), record, response.headers, epoch)
         return response
 
     def _key(self, inbound: web.BaseRequest, services: Services, client: Client, body: bytes) -> Hashable:

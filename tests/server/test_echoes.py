@@ -67,6 +67,21 @@ async def test_the_same_bytes_hear_the_same_bytes(clock: FakeClock, body: bytes)
         assert (other.usage is not None, other.model, other.stream) == (True, "m", body is STREAM)
 
 
+@pytest.mark.parametrize("body", [CHAT, STREAM], ids=["whole", "stream"])
+async def test_what_is_cleared_while_it_is_told_is_not_told_again(clock: FakeClock, body: bytes) -> None:
+    house = House(clock)
+
+    async def respond(request: Request, context: Context) -> AsyncGenerator[Batch, None]:
+        async for batch in house.respond(request, context):
+            yield batch
+        house.epoch += house.asked == 1
+
+    async with running(respond, clock=clock, services={"echoes": house.echoes}) as gateway:
+        for asked in (1, 2, 2):
+            await ask(gateway, body)
+            assert house.asked == asked
+
+
 OTHERWISE: dict[str, Callable[[Running], object]] = {
     "other bytes": lambda gateway: ask(gateway, CHAT + b" "),
     "another path": lambda gateway: ask(gateway, path="/chat/completions"),
@@ -159,7 +174,7 @@ def test_they_stay_within_their_bytes() -> None:
         record = Record(f"r{key}")
         record.opened(replace(OPENED, until=clock.now() + 9), 0.0)
         record.hear(b"x" * size)
-        echoes.keep(key, 50, record, {})
+        echoes.keep(key, 50, record, {}, 0)
 
     for key in range(9):
         keep(key, 50)
