@@ -47,6 +47,8 @@ def camel(name: str) -> str:
 class Allowance(Value, kw_only=True, rename=camel):
     """What a key may use. The limits are those of a client in the configuration, by the same names; None: no limit."""
 
+    # Written out, though `config.schema.Limited` has them: msgspec renames no field that is inherited.
+
     models: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] = ()  # globs; none: every model
     max_per_hour: Amount | None = None  # requests
     max_per_5hours: Amount | None = None

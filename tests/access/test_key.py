@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmux.access.key import ID_DIGITS, SECRET, asked, changed, digest, id_of, limits, made, told
+from llmux.access.key import ID_DIGITS, SECRET, Allowance, asked, changed, digest, id_of, limits, made, told
 from llmux.access.register import draw
+from llmux.config.schema import Limited
 from llmux.errors import BadRequest
 from llmux.responder import FOREVER, Window
 from llmux.routing.assemble import WINDOWS
@@ -20,6 +21,10 @@ SECRET_ONE = "lmx-" + "abcd" * 10 + "xyz"
 
 def key(**wished: Any) -> Any:
     return made(asked(orjson.dumps(wished)), SECRET_ONE, NOW)
+
+
+def test_a_key_has_the_limits_of_a_client() -> None:
+    assert {*Allowance.__struct_fields__} - {"models"} == {*Limited.__struct_fields__} == {*WINDOWS}
 
 
 def test_a_secret_is_256_bits_that_no_other_has() -> None:
