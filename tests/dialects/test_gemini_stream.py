@@ -451,3 +451,11 @@ def test_counts() -> None:
     for body in (b"{}", b"\xff", b"["):
         with pytest.raises(BackendGarbled):
             counting.decode_response(body)
+
+
+def test_reasoning_behind_a_signed_text_leaves_the_proof_with_the_text() -> None:
+    parts = text("a", thoughtSignature="c2ln"), text("Hm", thought=True), text("b")
+    proof = Reasoning(states=(ReasoningState("google", "text", "c2ln"),))
+    assert fold(hear(events_stream(chunk(*parts, finish="STOP")))).parts == (
+        Text(text="a"), proof, Reasoning(text="Hm"), Text(text="b"),
+    )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from llmux.dialects.base import AnswerForm
 from llmux.dialects.openai_chat import OPENAI_CHAT
+from llmux.dialects.openai_chat.answer import told_reason
 from llmux.errors import BackendFailed, BackendGarbled, ContextTooLong, GatewayError, Overloaded
 from llmux.ir.content import Citation, Extra, Opaque, Reasoning, ReasoningState, Text, ToolCall
 from llmux.ir.events import Verbatim
@@ -204,3 +205,17 @@ def test_an_answer_passes_unchanged() -> None:
 def test_an_odd_answer_passes_too() -> None:
     wire = b'{"choices": [{"message": {"content": "a"}, "finish_reason": 1}, {"finish_reason": "stop"}], "usage": 5}'
     assert OPENAI_CHAT.verbatim_response(wire) == Verbatim(wire, True, None, FinishReason.END, done=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["stop"], FinishReason.END),
+        (["a word of its own"], FinishReason.END),
+        (["stop", "tool_calls"], FinishReason.TOOL_CALL),
+        (["stop", "length"], FinishReason.MAX_TOKENS),
+        ([], FinishReason.END),
+    ],
+)
+def test_what_finish_reasons_alone_tell(words: list[str], reason: FinishReason) -> None:
+    assert told_reason(words) is reason
