@@ -126,7 +126,7 @@ def test_a_killed_worker_takes_nothing_with_it(place: str, tmp_path: Path, reque
     team = [spender(url, limit, at_once) for _ in range(4)]
     for worker in team:
         go(worker)
-    lines = [line for line, _ in zip(told(team[0]), range(30), strict=False)]
+    lines = [line for _, line in zip(range(30), told(team[0]), strict=False)]  # in this order zip drops none
     team[0].kill()
     lines += [line for worker in team for line in told(worker)]
     for worker in team:
